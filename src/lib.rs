@@ -1,0 +1,1 @@
+//! Salon: a Matrix homeserver in one binary.
