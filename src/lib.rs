@@ -1,1 +1,10 @@
 //! Salon: a Matrix homeserver in one binary.
+//!
+//! The way through the house: `main` → `cli` → `app` builds everything → `http::router` is the one table of
+//! routes → a handler in `client` makes one call into the domain (`rooms`, `users`) or a read model (`sync`).
+//! Arrows between modules point down only; `tests/layers.rs` holds them.
+
+pub mod clock;
+pub mod error;
+pub mod ids;
+pub mod store;
