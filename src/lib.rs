@@ -4,7 +4,9 @@
 //! routes → a handler in `client` makes one call into the domain (`rooms`, `users`) or a read model (`sync`).
 //! Arrows between modules point down only; `tests/layers.rs` holds them.
 
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod error;
 pub mod ids;
 pub mod store;

@@ -1,3 +1,7 @@
-//! The command line of Salon.
+//! The `salon` binary; all of it is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    salon::cli::run()
+}

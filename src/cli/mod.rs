@@ -1,0 +1,118 @@
+//! The command line: what can be asked of the binary, one file a command.
+//!
+//! A command that fails says why in one sentence on standard error and exits with 1.
+
+mod serve;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Overrides};
+
+const EXAMPLES: &str = "\
+Examples:
+  salon                                  try it: everything at its default, data in ./salon-data
+  salon --config salon.toml              a server with a configuration of its own
+  salon --listen 127.0.0.1:8008          one key changed on the spot
+  SALON_REGISTRATION__MODE=closed salon  the same from the environment
+
+Settings come from the defaults, then the file, then SALON_<KEY> in the environment ('__'
+between levels), then the flags; the later one wins. config.toml.example, which comes with
+Salon, explains every key.";
+
+/// A Matrix homeserver in one binary.
+///
+/// Started alone, it serves on this machine only, with everything at its default, and
+/// prints the address to open. Any Matrix client can then use that address as its homeserver.
+#[derive(Parser)]
+#[command(name = "salon", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Args)]
+struct Settings {
+    /// The configuration file, in TOML
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// The part of user IDs after the colon
+    #[arg(long, global = true, value_name = "NAME")]
+    server_name: Option<String>,
+
+    /// Addresses to listen on, separated by commas; port 0 lets the system choose
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    listen: Option<String>,
+
+    /// The folder of the database and the media
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data_dir: Option<String>,
+
+    /// How much to log: error, warn, info, debug or trace
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server until SIGINT or SIGTERM (the default)
+    Serve,
+}
+
+impl Settings {
+    fn overrides(&mut self) -> Overrides {
+        let flags = [
+            ("server_name", self.server_name.take()),
+            ("listen", self.listen.take()),
+            ("data_dir", self.data_dir.take()),
+            ("log.level", self.log_level.take()),
+        ];
+        let given = flags.into_iter();
+        given.filter_map(|(key, value)| Some((key, value?))).collect()
+    }
+}
+
+/// Does what the process's arguments ask for.
+pub fn run() -> ExitCode {
+    match dispatch(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("salon: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(mut cli: Cli) -> Result<(), Box<dyn Error>> {
+    let overrides = cli.settings.overrides();
+    let config = Config::load(cli.settings.config.as_deref(), overrides)?;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run(config),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_become_overrides_of_their_keys() {
+        let arguments = ["salon", "serve", "--listen", "[::1]:0", "--log-level=debug"];
+        let mut cli = Cli::try_parse_from(arguments).unwrap();
+        let expected = vec![("listen", "[::1]:0".to_owned()), ("log.level", "debug".to_owned())];
+        assert_eq!(cli.settings.overrides(), expected);
+    }
+}

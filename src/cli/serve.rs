@@ -1,0 +1,98 @@
+//! `salon serve`: logging, listeners and a clean end around the server.
+
+use std::error::Error;
+use std::future::Future;
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, Log, LogFormat};
+
+/// How long requests that are running at a signal may go on. The promise is 5 s for all.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// Serves until SIGINT or SIGTERM.
+pub fn run(config: Config) -> Result<(), Box<dyn Error>> {
+    start_log(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(serve(config));
+    runtime.shutdown_timeout(GRACE);
+    outcome
+}
+
+async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
+    // Before anything else, so that a signal during the start is not lost.
+    let stop = stop_signal()?;
+    let mut servers = tokio::task::JoinSet::new();
+    let (stopping, stopped) = tokio::sync::watch::channel(false);
+    let mut addresses = Vec::new();
+    for &address in &config.listen {
+        let listener = bind(address).await?;
+        addresses.push(listener.local_addr()?);
+        let mut stopped = stopped.clone();
+        let routes = axum::Router::new();
+        servers.spawn(async move {
+            let until = async move {
+                let _ = stopped.wait_for(|&yes| yes).await;
+            };
+            axum::serve(listener, routes).with_graceful_shutdown(until).await
+        });
+    }
+    announce(&config, &addresses);
+    stop.await;
+    tracing::info!("stopping");
+    stopping.send_replace(true);
+    let _ = tokio::time::timeout(GRACE, servers.join_all()).await;
+    Ok(())
+}
+
+fn start_log(log: &Log) {
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&log.level))
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
+    match log.format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("`listen`: {address} is in use by another program, perhaps another Salon")
+        }
+        _ => format!("`listen`: can't listen on {address}: {error}"),
+    })
+}
+
+/// Resolves at the first SIGINT or SIGTERM after this call.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Tells whoever started the program where to go. A closed standard output is no reason to stop.
+fn announce(config: &Config, addresses: &[SocketAddr]) {
+    let version = env!("CARGO_PKG_VERSION");
+    let data = std::path::absolute(&config.data_dir).unwrap_or(config.data_dir.clone());
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "Salon {version} serves {}.", config.server_name);
+    for address in addresses {
+        let _ = writeln!(out, "  open  http://{address}");
+    }
+    let _ = writeln!(out, "  data  {}", data.display());
+    let _ = writeln!(out, "  stop  Ctrl-C");
+    let _ = out.flush();
+}
