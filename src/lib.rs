@@ -8,5 +8,6 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod event;
 pub mod ids;
 pub mod store;

@@ -1,0 +1,94 @@
+//! The server's signing key.
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use ed25519_dalek::Signer;
+use ruma::{
+    OwnedServerSigningKeyId, ServerSigningKeyId, SigningKeyAlgorithm,
+    signatures::{KeyPair, Signature},
+};
+
+/// An Ed25519 key with its ID (`ed25519:a_1b2c3d4e`). Also a [`KeyPair`] for ruma's functions that sign JSON.
+pub struct SigningKey {
+    key: ed25519_dalek::SigningKey,
+    id: OwnedServerSigningKeyId,
+}
+
+impl SigningKey {
+    /// A key from 32 random bytes. Its version comes from the public half, so two keys hardly ever share an ID.
+    pub fn generate(random: &[u8; 32]) -> Self {
+        let key = ed25519_dalek::SigningKey::from_bytes(random);
+        let [a, b, c, d, ..] = key.verifying_key().to_bytes();
+        let id = key_id(&format!("a_{a:02x}{b:02x}{c:02x}{d:02x}"));
+        Self { key, id: id.expect("hexadecimal digits make a valid version") }
+    }
+
+    /// A key from what [`Self::to_bytes`] gave; `None` if these bytes aren't one.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (secret, version) = bytes.split_first_chunk::<32>()?;
+        let id = key_id(str::from_utf8(version).ok()?)?;
+        Some(Self { key: ed25519_dalek::SigningKey::from_bytes(secret), id })
+    }
+
+    /// The secret half and the version, for storage.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let version = self.id.key_name().as_str();
+        [self.key.as_bytes().as_slice(), version.as_bytes()].concat()
+    }
+
+    /// The key's ID, with its algorithm.
+    pub fn id(&self) -> &ServerSigningKeyId {
+        &self.id
+    }
+
+    /// The public half in unpadded base64, as `/_matrix/key/v2/server` shows it.
+    pub fn public_base64(&self) -> String {
+        STANDARD_NO_PAD.encode(self.key.verifying_key().as_bytes())
+    }
+
+    /// The signature of some bytes in unpadded base64.
+    pub fn sign_base64(&self, message: &[u8]) -> String {
+        STANDARD_NO_PAD.encode(self.key.sign(message).to_bytes())
+    }
+}
+
+fn key_id(version: &str) -> Option<OwnedServerSigningKeyId> {
+    ServerSigningKeyId::parse(format!("ed25519:{version}")).ok()
+}
+
+impl KeyPair for SigningKey {
+    fn sign(&self, message: &[u8]) -> Signature {
+        let id = ruma::SigningKeyId::from_parts(SigningKeyAlgorithm::Ed25519, self.id.key_name().as_str().into());
+        Signature::new(id, self.key.sign(message).to_bytes().to_vec())
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SigningKey").field(&self.id).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_keys_come_back_and_their_secret_stays_out_of_logs() {
+        let key = SigningKey::generate(&[7; 32]);
+        let again = SigningKey::from_bytes(&key.to_bytes()).unwrap();
+        assert_eq!(key.id(), again.id());
+        assert_eq!(key.public_base64(), again.public_base64());
+        assert_eq!(key.sign_base64(b"x"), again.sign_base64(b"x"));
+        assert_eq!(format!("{key:?}"), format!("SigningKey({:?})", key.id()));
+        assert!(key.id().as_str().starts_with("ed25519:a_"));
+    }
+
+    #[test]
+    fn broken_keys_are_refused() {
+        assert!(SigningKey::from_bytes(&[1; 31]).is_none());
+        assert!(SigningKey::from_bytes(&[1; 32]).is_none(), "without a version");
+        assert!(SigningKey::from_bytes(&[&[1; 32][..], b"a b"].concat()).is_none());
+    }
+}
