@@ -4,10 +4,14 @@
 //! routes → a handler in `client` makes one call into the domain (`rooms`, `users`) or a read model (`sync`).
 //! Arrows between modules point down only; `tests/layers.rs` holds them.
 
+pub mod app;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod error;
 pub mod event;
+pub mod http;
 pub mod ids;
 pub mod store;
+pub mod users;

@@ -10,7 +10,12 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, Log, LogFormat};
+use crate::{
+    app::App,
+    clock::{Clock, Randomness},
+    config::{Config, Log, LogFormat},
+    http,
+};
 
 /// How long requests that are running at a signal may go on. The promise is 5 s for all.
 const GRACE: Duration = Duration::from_secs(4);
@@ -27,6 +32,8 @@ pub fn run(config: Config) -> Result<(), Box<dyn Error>> {
 async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     // Before anything else, so that a signal during the start is not lost.
     let stop = stop_signal()?;
+    let app = App::build(config.clone(), Clock::System, Randomness::from_system())?;
+    let routes = http::router(app.clone());
     let mut servers = tokio::task::JoinSet::new();
     let (stopping, stopped) = tokio::sync::watch::channel(false);
     let mut addresses = Vec::new();
@@ -34,12 +41,12 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         let listener = bind(address).await?;
         addresses.push(listener.local_addr()?);
         let mut stopped = stopped.clone();
-        let routes = axum::Router::new();
+        let routes = routes.clone();
         servers.spawn(async move {
             let until = async move {
                 let _ = stopped.wait_for(|&yes| yes).await;
             };
-            axum::serve(listener, routes).with_graceful_shutdown(until).await
+            http::serve(listener, routes, until).await;
         });
     }
     announce(&config, &addresses);
@@ -47,6 +54,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     tracing::info!("stopping");
     stopping.send_replace(true);
     let _ = tokio::time::timeout(GRACE, servers.join_all()).await;
+    app.store.close();
     Ok(())
 }
 

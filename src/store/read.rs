@@ -115,6 +115,9 @@ enum Direction {
     Backward,
 }
 
+/// A row's key and value.
+pub type Row<'a> = (&'a [u8], &'a [u8]);
+
 /// A walk over rows. Lends each row until the next is asked for.
 pub struct Scan<'a> {
     rows: DBRawIterator<'a>,
@@ -125,7 +128,7 @@ pub struct Scan<'a> {
 impl Scan<'_> {
     /// The next key and value, or `None` at the end.
     #[allow(clippy::should_implement_trait, reason = "it lends, which an Iterator can't")]
-    pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, StoreError> {
+    pub fn next(&mut self) -> Result<Option<Row<'_>>, StoreError> {
         if self.started {
             match self.direction {
                 Direction::Forward => self.rows.next(),

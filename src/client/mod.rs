@@ -1,0 +1,4 @@
+//! The client-server API as served: one file a module of the spec. A handler decodes, authorises, makes one
+//! call into the domain, and encodes.
+
+pub mod versions;

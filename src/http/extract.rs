@@ -1,0 +1,149 @@
+//! What handlers take: a JSON body, path and query parameters, the session behind an access token. Each turns
+//! what doesn't fit into the spec's errcode.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request},
+    http::{header, request::Parts},
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::limits::{BODY_TIMEOUT, MAX_JSON_BODY};
+use crate::{
+    app::App,
+    error::{Error, Result},
+    users::Session,
+};
+
+/// A JSON body of type `T`.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self> {
+        parse_json(&read_body(request).await?).map(Self)
+    }
+}
+
+/// A JSON body of type `T`; no body at all reads as `{}`.
+pub struct OptionalJson<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for OptionalJson<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self> {
+        let body = read_body(request).await?;
+        parse_json(if body.is_empty() { b"{}" } else { &body }).map(Self)
+    }
+}
+
+/// A body's bytes, for what is kept as it came.
+pub struct RawBody(pub Bytes);
+
+impl FromRequest<Arc<App>> for RawBody {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self> {
+        read_body(request).await.map(Self)
+    }
+}
+
+async fn read_body(request: Request) -> Result<Bytes> {
+    let limited = Limited::new(request.into_body(), MAX_JSON_BODY);
+    match tokio::time::timeout(BODY_TIMEOUT, limited.collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Error::new(413, "M_TOO_LARGE", "The body of the request is too large."))
+        }
+        Ok(Err(_)) => Err(Error::bad_request("M_UNKNOWN", "The body of the request ended too early.")),
+        Err(_) => Err(Error::new(408, "M_UNKNOWN", "The body of the request did not arrive in time.")),
+    }
+}
+
+/// JSON of type `T`: `M_NOT_JSON` where it is not JSON, `M_BAD_JSON` where it doesn't fit.
+pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    serde_json::from_slice(body).map_err(|error| {
+        if error.is_data() {
+            Error::bad_json(format!("The body does not fit: {error}."))
+        } else {
+            Error::bad_request("M_NOT_JSON", format!("The body is not JSON: {error}."))
+        }
+    })
+}
+
+/// Parameters from the path.
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Params<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
+        match Path::<T>::from_request_parts(parts, app).await {
+            Ok(Path(params)) => Ok(Self(params)),
+            Err(error) => Err(Error::invalid_param(format!("A part of the path is not valid: {}.", error.body_text()))),
+        }
+    }
+}
+
+/// Parameters from the query string.
+pub struct QueryParams<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for QueryParams<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
+        match Query::<T>::from_request_parts(parts, app).await {
+            Ok(Query(params)) => Ok(Self(params)),
+            Err(error) => Err(Error::invalid_param(format!("A query parameter is not valid: {}.", error.body_text()))),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Session {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
+        let token = access_token(parts)
+            .ok_or_else(|| Error::new(401, "M_MISSING_TOKEN", "This needs an access token: log in first."))?;
+        app.users.authenticate(&token)
+    }
+}
+
+/// The session, where one is optional. A token that is given must be valid.
+pub struct MaybeSession(pub Option<Session>);
+
+impl FromRequestParts<Arc<App>> for MaybeSession {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
+        access_token(parts).map(|token| app.users.authenticate(&token)).transpose().map(Self)
+    }
+}
+
+/// The address that the request came from.
+pub struct Address(pub Option<SocketAddr>);
+
+impl FromRequestParts<Arc<App>> for Address {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self> {
+        Ok(Self(parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0)))
+    }
+}
+
+/// The token of the `Authorization` header, else of the (deprecated) query parameter.
+fn access_token(parts: &Parts) -> Option<String> {
+    if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        return scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned());
+    }
+    #[derive(serde::Deserialize)]
+    struct Token {
+        access_token: Option<String>,
+    }
+    Query::<Token>::try_from_uri(&parts.uri).ok()?.0.access_token
+}

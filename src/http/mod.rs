@@ -1,0 +1,9 @@
+//! HTTP: the one route table, what requests are decoded with, what answers look like, and the server's life.
+
+pub mod answer;
+pub mod extract;
+pub mod limits;
+mod router;
+mod server;
+
+pub use self::{router::router, server::serve};
