@@ -13,5 +13,6 @@ pub mod error;
 pub mod event;
 pub mod http;
 pub mod ids;
+pub mod state;
 pub mod store;
 pub mod users;

@@ -1,0 +1,3 @@
+//! The state of rooms: what is true in a room at a given event. Pure: no I/O, no async.
+
+pub mod trie;
