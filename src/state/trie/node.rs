@@ -96,6 +96,11 @@ fn decode_entry(bytes: &[u8; ENTRY_BYTES]) -> Entry {
 }
 
 impl Branch {
+    /// What hangs at each next nibble, and the prefix of that place; the last nibble first, as a stack wants them.
+    pub fn subtrees(&self) -> impl Iterator<Item = (NodeHash, Prefix)> {
+        (0..16).rev().map(|nibble| (self.children[nibble], self.prefix.child(nibble)))
+    }
+
     fn encode(&self) -> Vec<u8> {
         let len = self.prefix.len();
         let mut bytes = Vec::with_capacity(1 + 1 + 16 + 2 + 4 + 16 * 16);

@@ -31,7 +31,7 @@ impl<'a, S: NodeSource> Trie<'a, S> {
                 continue;
             }
             if let Node::Branch(branch) = self.load(hash, &within)? {
-                pending.extend((0..16).rev().map(|nibble| (branch.children[nibble], branch.prefix.child(nibble))));
+                pending.extend(branch.subtrees());
             }
         }
         Ok(())
@@ -55,9 +55,8 @@ impl<S: NodeSource> Entries<'_, S> {
                 self.ready = entries.into_iter();
             }
             Node::Branch(branch) => {
-                let children = (0..16).rev().map(|nibble| (branch.children[nibble], branch.prefix.child(nibble)));
                 let wanted = self.wanted;
-                self.pending.extend(children.filter(|(_, prefix)| prefix.overlaps(&wanted)));
+                self.pending.extend(branch.subtrees().filter(|(_, prefix)| prefix.overlaps(&wanted)));
             }
         }
         Ok(())
