@@ -1,0 +1,42 @@
+# Everything that is done with Salon, by name. `make help` lists it.
+
+# Outside the clone, so that the next clone finds what was built: RocksDB takes its time.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/salon-target
+
+# Cargo's dev profile is optimised (see Cargo.toml): one build serves running, testing and measuring.
+CARGO := cargo
+
+# What `make run` passes on: make run ARGS="--listen 127.0.0.1:8008"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt crash bench web
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Build the server and start it on this machine
+	@scripts/setup
+	@$(CARGO) run -- $(ARGS)
+
+test: ## Run every check: format, lints, tests, real clients, a short crash test
+	@scripts/test
+
+lint: ## Run rustfmt's and clippy's checks
+	@scripts/setup
+	@$(CARGO) fmt --check
+	@$(CARGO) clippy --all-targets -- -D warnings
+
+fmt: ## Format the code
+	@$(CARGO) fmt
+
+crash: ## Run the long crash test: kill -9 under load, logs cut anywhere, nothing lost
+	@scripts/setup
+	@CRASH_ROUNDS=$${CRASH_ROUNDS:-200} $(CARGO) test --test crash -- --nocapture
+
+bench: ## Run the benchmarks (make bench ARGS=append for those with that name)
+	@scripts/setup
+	@$(CARGO) bench --profile dev --bench '*' -- $(ARGS)
+
+web: ## Serve web/ by itself on http://localhost:6168, to work on the page
+	@python3 -m http.server --bind 127.0.0.1 --directory web 6168
