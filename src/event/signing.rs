@@ -21,6 +21,7 @@ impl SigningKey {
         let key = ed25519_dalek::SigningKey::from_bytes(random);
         let [a, b, c, d, ..] = key.verifying_key().to_bytes();
         let id = key_id(&format!("a_{a:02x}{b:02x}{c:02x}{d:02x}"));
+        // A version may hold letters, digits and underscores: "a_" and hexadecimal digits always do.
         Self { key, id: id.expect("hexadecimal digits make a valid version") }
     }
 

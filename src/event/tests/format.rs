@@ -1,3 +1,5 @@
+//! Events through their life: sealed, checked, stored, rendered; and what is refused at their door.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

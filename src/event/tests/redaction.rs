@@ -1,3 +1,5 @@
+//! What redaction keeps of each event, by room version.
+
 use ruma::RoomVersionId;
 use serde_json::{Value, json};
 
