@@ -13,6 +13,8 @@ pub mod error;
 pub mod event;
 pub mod http;
 pub mod ids;
+pub mod json;
+pub mod rooms;
 pub mod state;
 pub mod store;
 pub mod users;

@@ -6,6 +6,7 @@ use ruma::RoomId;
 use serde_json::value::RawValue;
 
 use super::StoredEvent;
+use crate::json::ObjectWriter;
 
 /// An event in the client format.
 #[derive(Clone, Copy, Debug)]
@@ -145,47 +146,4 @@ fn redaction_content(stored: &StoredEvent, target: &[u8]) -> Vec<u8> {
         }
     }
     content.to_vec()
-}
-
-/// Writes one JSON object into a buffer. Keys are ours and need no escapes.
-struct ObjectWriter<'a> {
-    out: &'a mut Vec<u8>,
-    empty: bool,
-}
-
-impl<'a> ObjectWriter<'a> {
-    fn open(out: &'a mut Vec<u8>) -> Self {
-        out.push(b'{');
-        Self { out, empty: true }
-    }
-
-    fn key(&mut self, key: &str) -> &mut Vec<u8> {
-        if !std::mem::take(&mut self.empty) {
-            self.out.push(b',');
-        }
-        self.out.push(b'"');
-        self.out.extend_from_slice(key.as_bytes());
-        self.out.extend_from_slice(b"\":");
-        self.out
-    }
-
-    fn json(&mut self, key: &str, value: &[u8]) {
-        self.key(key).extend_from_slice(value);
-    }
-
-    fn text(&mut self, key: &str, value: &str) {
-        let out = self.key(key);
-        // Plain text has no reason to take the long way.
-        if value.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
-            out.push(b'"');
-            out.extend_from_slice(value.as_bytes());
-            out.push(b'"');
-        } else {
-            out.extend_from_slice(serde_json::Value::from(value).to_string().as_bytes());
-        }
-    }
-
-    fn close(self) {
-        self.out.push(b'}');
-    }
 }

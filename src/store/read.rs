@@ -39,6 +39,11 @@ impl<'a> Snapshot<'a> {
         Self { store, snapshot: store.db.snapshot(), position }
     }
 
+    /// The store, for the names of rooms and users, which never change.
+    pub fn store(&self) -> &'a Store {
+        self.store
+    }
+
     /// Everything up to here is seen.
     pub fn position(&self) -> Position {
         self.position
@@ -96,6 +101,7 @@ impl Read for Snapshot<'_> {
 }
 
 /// The database with all queued commits: what the next commit builds on.
+#[derive(Clone, Copy)]
 pub struct Latest<'a>(pub(super) &'a Store);
 
 impl Read for Latest<'_> {

@@ -1,5 +1,6 @@
 //! Accounts and what belongs to them: devices, tokens, profiles, account data. Knows no rooms.
 
+pub mod feed;
 mod tokens;
 
 use std::sync::Arc;

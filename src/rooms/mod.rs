@@ -1,0 +1,75 @@
+//! Rooms: event DAGs, their state, their members. `append` is the only place that writes an event.
+//!
+//! Invariant: who changes a room holds its `RoomGuard`; there is no wait for the network under it. What the
+//! guard knows is ahead of the disk: it builds on commits that are queued.
+
+mod ahead;
+mod append;
+mod guard;
+mod indexes;
+mod place;
+pub mod render;
+mod resolution;
+pub mod rows;
+mod stripped;
+pub mod timeline;
+pub mod view;
+pub mod visibility;
+
+use std::sync::Arc;
+
+use ruma::OwnedServerName;
+
+pub use self::{
+    append::{Appended, NewEvent},
+    guard::RoomGuard,
+};
+use self::{guard::Slots, view::RoomView};
+use crate::{
+    clock::{Clock, Randomness},
+    error::{Error, Result},
+    event::SigningKey,
+    ids::RoomNum,
+    state::trie::TrieKey,
+    store::{Read, Store},
+};
+
+/// The rooms of this server.
+pub struct Rooms {
+    store: Arc<Store>,
+    server_name: OwnedServerName,
+    clock: Clock,
+    randomness: Randomness,
+    signing_key: Arc<SigningKey>,
+    trie_key: TrieKey,
+    slots: Slots,
+}
+
+impl Rooms {
+    /// Over an open store. `trie_secret` never changes for a database.
+    pub fn new(
+        store: Arc<Store>,
+        server_name: OwnedServerName,
+        (clock, randomness): (Clock, Randomness),
+        signing_key: Arc<SigningKey>,
+        trie_secret: &[u8; 32],
+    ) -> Self {
+        let trie_key = TrieKey::new(trie_secret);
+        Self { store, server_name, clock, randomness, signing_key, trie_key, slots: Slots::default() }
+    }
+
+    /// The room as `read` sees it.
+    pub fn view<'a, R: Read>(&'a self, read: &'a R, room: RoomNum) -> RoomView<'a, R> {
+        RoomView::new(read, &self.trie_key, room)
+    }
+
+    /// The number of a room that this server has heard of; 404 `M_NOT_FOUND` otherwise.
+    pub fn number(&self, room: &ruma::RoomId) -> Result<RoomNum> {
+        self.store.room_num(room)?.ok_or_else(|| Error::not_found("There is no such room here."))
+    }
+
+    /// Waits for the room to be free and takes it, to read its latest state and to append to it.
+    pub async fn lock(&self, room: RoomNum) -> Result<RoomGuard<'_>> {
+        RoomGuard::lock(self, room).await
+    }
+}

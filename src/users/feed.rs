@@ -1,0 +1,15 @@
+//! A user's feed: what changed for that user alone, by position.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::RoomNum;
+
+/// User, position → what changed for that user alone. One row for each room's membership and each type of
+/// account data: a newer one takes the place of the older.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FeedEntry {
+    /// The user's own membership in a room.
+    Membership(RoomNum),
+    /// Account data of a type, in a room or global.
+    AccountData(Option<RoomNum>, String),
+}
