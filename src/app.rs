@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::{
     clock::{Clock, Randomness},
     config::Config,
+    event::SigningKey,
+    rooms::Rooms,
     store::{Commit, Family, LogEntry, Read, Store, StoreError, StoreOptions, keys},
     users::Users,
 };
@@ -21,6 +23,8 @@ pub struct App {
     pub store: Arc<Store>,
     /// Accounts.
     pub users: Users,
+    /// Rooms.
+    pub rooms: Rooms,
 }
 
 /// Why a server could not be built.
@@ -49,7 +53,19 @@ impl App {
         let store = Arc::new(Store::open(&config.data_dir, StoreOptions::default())?);
         check_server_name(&store, &config)?;
         let users = Users::new(store.clone(), config.server_name.clone(), clock.clone(), randomness.clone());
-        Ok(Arc::new(Self { config, clock, randomness, store, users }))
+        let signing_key =
+            stored_secret(&store, "signing_key", || SigningKey::generate(&randomness.bytes()).to_bytes())?;
+        let signing_key = SigningKey::from_bytes(&signing_key).ok_or(StoreError::Malformed(Family::Meta))?;
+        let trie_secret = stored_secret(&store, "trie_secret", || randomness.bytes::<32>().to_vec())?;
+        let trie_secret = trie_secret.as_slice().try_into().map_err(|_| StoreError::Malformed(Family::Meta))?;
+        let rooms = Rooms::new(
+            store.clone(),
+            config.server_name.clone(),
+            (clock.clone(), randomness.clone()),
+            Arc::new(signing_key),
+            trie_secret,
+        );
+        Ok(Arc::new(Self { config, clock, randomness, store, users, rooms }))
     }
 }
 
@@ -71,4 +87,19 @@ fn check_server_name(store: &Store, config: &Config) -> Result<(), BuildError> {
             Ok(())
         }
     }
+}
+
+/// A secret of this database, made once.
+fn stored_secret(store: &Store, name: &str, make: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    let key = keys::meta(name);
+    if let Some(secret) = store.latest().get(Family::Meta, &key)? {
+        return Ok(secret.to_vec());
+    }
+    let secret = make();
+    let _ = store.commit(|_| {
+        let mut commit = Commit::new(LogEntry::Housekeeping);
+        commit.put(Family::Meta, key, secret.clone());
+        commit
+    });
+    Ok(secret)
 }

@@ -20,7 +20,7 @@ pub(super) struct Nodes(pub HashMap<NodeHash, Bytes>);
 impl Nodes {
     /// Keeps the new nodes, and says what the root is.
     pub fn keep(&mut self, updated: Updated) -> NodeHash {
-        self.0.extend(updated.new_nodes.into_iter().map(|(hash, node)| (hash, node.into())));
+        self.0.extend(updated.new_nodes);
         updated.root
     }
 }

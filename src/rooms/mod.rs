@@ -5,6 +5,7 @@
 
 mod ahead;
 mod append;
+pub mod create;
 mod guard;
 mod indexes;
 mod place;
