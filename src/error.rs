@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 pub struct Error {
     /// HTTP status.
     pub status: u16,
-    /// One of the spec's errcodes, such as `M_FORBIDDEN`.
+    /// One of the spec's errcodes, such as `M_FORBIDDEN`. Empty: the answer has its `fields` only.
     pub errcode: &'static str,
     /// A sentence that says what stood in the way.
     pub message: Cow<'static, str>,
@@ -50,6 +50,11 @@ impl Error {
     /// 404 `M_NOT_FOUND`.
     pub fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(404, "M_NOT_FOUND", message)
+    }
+
+    /// 401 with neither errcode nor sentence, since nothing failed yet: user-interactive authentication begins.
+    pub fn authentication_needed() -> Self {
+        Self::new(401, "", "")
     }
 
     /// 429 `M_LIMIT_EXCEEDED`, to be tried again after `retry_after_ms`.

@@ -1,4 +1,8 @@
 //! The client-server API as served: one file a module of the spec. A handler decodes, authorises, makes one
 //! call into the domain, and encodes.
 
+pub mod account;
+pub mod login;
+pub mod register;
+mod session;
 pub mod versions;

@@ -30,8 +30,11 @@ impl IntoResponse for Error {
         }
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after_ms = self.fields.get("retry_after_ms").and_then(Value::as_u64);
-        let mut object =
-            Map::from_iter([("errcode".to_owned(), json!(self.errcode)), ("error".to_owned(), json!(self.message))]);
+        let mut object = Map::new();
+        if !self.errcode.is_empty() {
+            object.insert("errcode".to_owned(), json!(self.errcode));
+            object.insert("error".to_owned(), json!(self.message));
+        }
         object.extend(self.fields);
         let mut response = json_response(status, Value::Object(object).to_string().into_bytes());
         if let Some(milliseconds) = retry_after_ms {

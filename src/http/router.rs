@@ -5,16 +5,20 @@ use std::sync::Arc;
 use axum::{
     Router,
     http::{Method, header},
-    routing::get,
+    routing::{get, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 
-use crate::{app::App, client, error::Error};
+use crate::{
+    app::App,
+    client::{account, login, register, versions},
+    error::Error,
+};
 
 /// The whole server as one service.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/_matrix/client/versions", get(client::versions::versions))
+        .route("/_matrix/client/versions", get(versions::versions))
         .nest("/_matrix/client/r0", client_v3())
         .nest("/_matrix/client/v3", client_v3())
         .nest("/_matrix/client/v1", client_v1())
@@ -30,12 +34,24 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// Endpoints that have been there since r0, under both of their prefixes.
 fn client_v3() -> Router<Arc<App>> {
+    Router::new().merge(accounts())
+}
+
+/// Accounts and sessions.
+fn accounts() -> Router<Arc<App>> {
     Router::new()
+        .route("/register", post(register::register))
+        .route("/register/available", get(register::available))
+        .route("/login", get(login::flows).post(login::login))
+        .route("/refresh", post(login::refresh))
+        .route("/logout", post(login::logout))
+        .route("/logout/all", post(login::logout_all))
+        .route("/account/whoami", get(account::whoami))
 }
 
 /// Endpoints that came with v1.
 fn client_v1() -> Router<Arc<App>> {
-    Router::new()
+    Router::new().route("/register/m.login.registration_token/validity", get(register::token_validity))
 }
 
 /// Any web client may use this server (client-server API, "Web Browser Clients").

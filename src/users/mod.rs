@@ -1,13 +1,29 @@
 //! Accounts and what belongs to them: devices, tokens, profiles, account data. Knows no rooms.
+//!
+//! Invariant: what is read and then written (an account, its devices, its tokens) is read from `Store::latest`
+//! and queued under the user's lock, so that no two writers build on the same row.
 
+mod accounts;
+mod devices;
 pub mod feed;
+mod interactive;
+mod locks;
+mod passwords;
+mod sessions;
 mod tokens;
+mod usernames;
 
 use std::sync::Arc;
 
 use ruma::{OwnedDeviceId, OwnedServerName, OwnedUserId};
 
-use self::tokens::Tokens;
+pub use self::{
+    accounts::NewAccount,
+    interactive::{AuthData, Operation, Stage},
+    sessions::{NewSession, StartedSession},
+    usernames::Identifier,
+};
+use self::{interactive::InteractiveSessions, locks::Locks, passwords::Passwords, tokens::Tokens};
 use crate::{
     clock::{Clock, Randomness},
     ids::UserNum,
@@ -33,12 +49,24 @@ pub struct Users {
     server_name: OwnedServerName,
     clock: Clock,
     randomness: Randomness,
+    locks: Locks,
+    passwords: Passwords,
     tokens: Tokens,
+    interactive: InteractiveSessions,
 }
 
 impl Users {
     /// Over an open store.
     pub fn new(store: Arc<Store>, server_name: OwnedServerName, clock: Clock, randomness: Randomness) -> Self {
-        Self { store, server_name, clock, randomness, tokens: Tokens::new() }
+        Self {
+            store,
+            server_name,
+            clock,
+            randomness,
+            locks: Locks::default(),
+            passwords: Passwords::new(),
+            tokens: Tokens::new(),
+            interactive: InteractiveSessions::new(),
+        }
     }
 }

@@ -1,5 +1,13 @@
-//! Access tokens: 256 random bits, of which only the hash is stored.
+//! Access and refresh tokens: 256 random bits, of which only the hash is stored.
+//!
+//! Invariant: a token that was revoked is neither in the database nor in the cache once its commit is queued.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use quick_cache::sync::Cache;
 use ruma::OwnedDeviceId;
 use serde::{Deserialize, Serialize};
@@ -7,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Session, Users};
 use crate::{
+    clock::Randomness,
     error::{Error, Result},
     ids::UserNum,
     store::{
@@ -18,26 +27,65 @@ use crate::{
 /// Sessions kept in memory.
 const CACHED: usize = 10_000;
 
-type TokenHash = [u8; 32];
+pub(super) type TokenHash = [u8; 32];
 
-/// What an access token stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum TokenKind {
+    Access,
+    Refresh,
+}
+
+/// What a token stands for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct TokenRow {
+    pub kind: TokenKind,
     pub user: UserNum,
     pub device_id: OwnedDeviceId,
     pub is_guest: bool,
     /// Milliseconds since the epoch; `None`: never.
     pub expires_at: Option<u64>,
+    /// It came out of a refresh: its first use revokes the tokens before it.
+    pub supersedes: bool,
+}
+
+#[derive(Clone)]
+struct Cached {
+    session: Session,
+    expires_at: Option<u64>,
+    /// When it was last used, milliseconds since the epoch.
+    seen: Arc<AtomicU64>,
 }
 
 pub(super) struct Tokens {
-    cache: Cache<TokenHash, (Session, Option<u64>)>,
+    cache: Cache<TokenHash, Cached>,
+    /// Counts revocations, so that a row read before one isn't cached after it.
+    revocations: AtomicU64,
 }
 
 impl Tokens {
     pub(super) fn new() -> Self {
-        Self { cache: Cache::new(CACHED) }
+        Self { cache: Cache::new(CACHED), revocations: AtomicU64::new(0) }
     }
+
+    /// Drops tokens whose deletion was queued just now.
+    pub(super) fn forget(&self, revoked: &[TokenHash]) {
+        self.revocations.fetch_add(1, Ordering::SeqCst);
+        for hash in revoked {
+            self.cache.remove(hash);
+        }
+    }
+
+    /// When the token was last used since it came into the cache.
+    pub(super) fn last_seen(&self, hash: &TokenHash) -> Option<u64> {
+        self.cache.get(hash).map(|cached| cached.seen.load(Ordering::Relaxed))
+    }
+}
+
+/// A new token: what the client gets, and what is stored.
+pub(super) fn mint(randomness: &Randomness) -> (String, TokenHash) {
+    let token = URL_SAFE_NO_PAD.encode(randomness.bytes::<32>());
+    let hash = hash(&token);
+    (token, hash)
 }
 
 pub(super) fn hash(token: &str) -> TokenHash {
@@ -52,29 +100,48 @@ impl Users {
     /// The session behind an access token; 401 `M_UNKNOWN_TOKEN` if there is none.
     pub fn authenticate(&self, token: &str) -> Result<Session> {
         let hash = hash(token);
-        if let Some((session, expires_at)) = self.tokens.cache.get(&hash) {
-            self.check_expiry(expires_at)?;
-            return Ok(session);
+        let now = self.clock.now_ms();
+        if let Some(cached) = self.tokens.cache.get(&hash) {
+            check_expiry(cached.expires_at, now)?;
+            cached.seen.store(now, Ordering::Relaxed);
+            return Ok(cached.session);
         }
-        let row: TokenRow =
-            self.store.latest().get_row(Family::Index, &key(&hash))?.ok_or_else(|| unknown_token(false))?;
-        self.check_expiry(row.expires_at)?;
+        let revocations = self.tokens.revocations.load(Ordering::SeqCst);
+        let row = self.token(&hash, TokenKind::Access)?;
+        if row.supersedes {
+            self.settle_refresh(&row, &hash)?;
+        }
         let session = Session {
             user_id: self.store.user_id(row.user)?,
             user: row.user,
             device_id: row.device_id,
             is_guest: row.is_guest,
         };
-        self.tokens.cache.insert(hash, (session.clone(), row.expires_at));
+        let seen = Arc::new(AtomicU64::new(now));
+        self.tokens.cache.insert(hash, Cached { session: session.clone(), expires_at: row.expires_at, seen });
+        if self.tokens.revocations.load(Ordering::SeqCst) != revocations {
+            self.tokens.cache.remove(&hash);
+        }
         Ok(session)
     }
 
-    fn check_expiry(&self, expires_at: Option<u64>) -> Result<()> {
-        if expires_at.is_some_and(|at| at <= self.clock.now_ms()) { Err(unknown_token(true)) } else { Ok(()) }
+    /// The row of a token that is known, of that kind and not expired.
+    pub(super) fn token(&self, hash: &TokenHash, kind: TokenKind) -> Result<TokenRow> {
+        let row: Option<TokenRow> = self.store.latest().get_row(Family::Index, &key(hash))?;
+        let row = row.filter(|row| row.kind == kind).ok_or_else(unknown_token)?;
+        check_expiry(row.expires_at, self.clock.now_ms())?;
+        Ok(row)
     }
 }
 
-fn unknown_token(soft_logout: bool) -> Error {
-    Error::new(401, "M_UNKNOWN_TOKEN", "This access token is not known here (any more): log in again.")
-        .with_field("soft_logout", soft_logout)
+fn check_expiry(expires_at: Option<u64>, now: u64) -> Result<()> {
+    match expires_at {
+        Some(at) if at <= now => Err(unknown_token().with_field("soft_logout", true)),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn unknown_token() -> Error {
+    Error::new(401, "M_UNKNOWN_TOKEN", "This token is not known here (any more): log in again.")
+        .with_field("soft_logout", false)
 }

@@ -1,0 +1,42 @@
+//! What login, registration and refreshing answer.
+
+use ruma::{OwnedDeviceId, OwnedUserId};
+use serde::Serialize;
+
+use crate::users::StartedSession;
+
+/// The tokens of a session, and whose they are.
+#[derive(Serialize)]
+pub struct SessionAnswer {
+    user_id: OwnedUserId,
+    device_id: OwnedDeviceId,
+    #[serde(flatten)]
+    tokens: TokensAnswer,
+}
+
+/// The tokens alone.
+#[derive(Serialize)]
+pub struct TokensAnswer {
+    access_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in_ms: Option<u64>,
+}
+
+impl From<StartedSession> for SessionAnswer {
+    fn from(started: StartedSession) -> Self {
+        let (user_id, device_id) = (started.user_id.clone(), started.device_id.clone());
+        Self { user_id, device_id, tokens: started.into() }
+    }
+}
+
+impl From<StartedSession> for TokensAnswer {
+    fn from(started: StartedSession) -> Self {
+        Self {
+            access_token: started.access_token,
+            refresh_token: started.refresh_token,
+            expires_in_ms: started.expires_in_ms,
+        }
+    }
+}

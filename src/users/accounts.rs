@@ -1,0 +1,154 @@
+//! The account itself: whether it is there, its password, what it may do, its end.
+
+use ruma::{OwnedUserId, UserId};
+use serde::{Deserialize, Serialize};
+
+use super::{Users, sessions::deactivated};
+use crate::{
+    error::{Error, Result},
+    ids::UserNum,
+    store::{
+        Commit, Family, Key, LogEntry, Notice, Read, Ticket,
+        keys::{Index, KeyBuilder},
+    },
+};
+
+/// The row of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct AccountRow {
+    /// A PHC string; `None` for guests and for who was deactivated.
+    pub password: Option<String>,
+    pub admin: bool,
+    pub guest: bool,
+    pub deactivated: bool,
+    /// At deactivation, the user wanted to be forgotten.
+    pub erased: bool,
+    /// Milliseconds since the epoch.
+    pub created_at: u64,
+}
+
+fn key(user: UserNum) -> Key {
+    KeyBuilder::user(user, Index::Account).build()
+}
+
+/// An account to be made.
+#[derive(Debug)]
+pub struct NewAccount<'a> {
+    /// Made by `Users::new_user_id`.
+    pub user_id: OwnedUserId,
+    /// `None`: nobody can log in to it.
+    pub password: Option<&'a str>,
+    /// Whether the user administers the server.
+    pub admin: bool,
+    /// Whether it is a guest's.
+    pub guest: bool,
+}
+
+impl Users {
+    /// `M_USER_IN_USE` if there is, or was, an account of this name.
+    pub fn check_available(&self, user_id: &UserId) -> Result<()> {
+        match self.account_of(user_id)? {
+            Some(_) => Err(in_use()),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes an account; `M_USER_IN_USE` if there is one already.
+    pub async fn create_account(&self, new: NewAccount<'_>) -> Result<UserNum> {
+        let password = match new.password {
+            Some(password) => Some(self.hash_password(password).await?),
+            None => None,
+        };
+        let row = AccountRow {
+            password,
+            admin: new.admin,
+            guest: new.guest,
+            created_at: self.clock.now_ms(),
+            ..AccountRow::default()
+        };
+        let user = self.store.intern_user(&new.user_id)?;
+        let ticket = {
+            let _lock = self.locks.user(user);
+            if self.account(user)?.is_some() {
+                return Err(in_use());
+            }
+            self.put_account(user, &row)
+        };
+        ticket.durable().await?;
+        Ok(user)
+    }
+
+    /// Sets a new password, and nothing else.
+    pub async fn set_password(&self, user: UserNum, password: &str) -> Result<()> {
+        let phc = self.hash_password(password).await?;
+        self.change_account(user, |row| row.password = Some(phc)).await
+    }
+
+    /// The user of that ID, if `password` is theirs; else 403 `M_FORBIDDEN`, or `M_USER_DEACTIVATED`.
+    pub async fn log_in(&self, user_id: Option<&UserId>, password: &str) -> Result<UserNum> {
+        let user = user_id.map(|user_id| self.store.user_num(user_id)).transpose()?.flatten();
+        let row = user.map(|user| self.account(user)).transpose()?.flatten();
+        if row.as_ref().is_some_and(|row| row.deactivated) {
+            return Err(deactivated());
+        }
+        let fits = self.verify_password(password, row.and_then(|row| row.password)).await?;
+        user.filter(|_| fits).ok_or_else(|| Error::forbidden("Wrong user name or password."))
+    }
+
+    /// Whether `password` is the user's.
+    pub(super) async fn check_password(&self, user: UserNum, password: &str) -> Result<bool> {
+        let row = self.account(user)?;
+        self.verify_password(password, row.and_then(|row| row.password)).await
+    }
+
+    /// Makes a guest's account a user's. Their session as a guest is over.
+    pub async fn upgrade_guest(&self, user: UserNum, password: &str) -> Result<()> {
+        let phc = self.hash_password(password).await?;
+        self.change_account(user, |row| {
+            row.password = Some(phc);
+            row.guest = false;
+        })
+        .await?;
+        self.delete_other_devices(user, None).await
+    }
+
+    /// The account of that number, `None` if it is another server's user or never registered.
+    pub(super) fn account(&self, user: UserNum) -> Result<Option<AccountRow>> {
+        Ok(self.store.latest().get_row(Family::Index, &key(user))?)
+    }
+
+    fn account_of(&self, user_id: &UserId) -> Result<Option<AccountRow>> {
+        match self.store.user_num(user_id)? {
+            Some(user) => self.account(user),
+            None => Ok(None),
+        }
+    }
+
+    /// Changes the row of an account that exists.
+    async fn change_account(&self, user: UserNum, change: impl FnOnce(&mut AccountRow)) -> Result<()> {
+        let ticket = {
+            let _lock = self.locks.user(user);
+            let mut row = self.account(user)?.ok_or_else(no_account)?;
+            change(&mut row);
+            self.put_account(user, &row)
+        };
+        ticket.durable().await?;
+        Ok(())
+    }
+
+    fn put_account(&self, user: UserNum, row: &AccountRow) -> Ticket {
+        self.store.commit(|_| {
+            let mut commit = Commit::new(LogEntry::User(user));
+            commit.put_row(Family::Index, key(user), row).notify(Notice::User(user));
+            commit
+        })
+    }
+}
+
+fn in_use() -> Error {
+    Error::bad_request("M_USER_IN_USE", "This user name is taken.")
+}
+
+fn no_account() -> Error {
+    Error::not_found("There is no such account.")
+}

@@ -1,0 +1,193 @@
+//! Devices: where a user is logged in. A device lives as long as its tokens.
+
+use ruma::{DeviceId, OwnedDeviceId};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Users,
+    tokens::{self, TokenHash},
+};
+use crate::{
+    error::{Error, Result},
+    ids::UserNum,
+    store::{
+        Commit, Family, Key, LogEntry, Notice, Read,
+        keys::{Index, KeyBuilder},
+    },
+};
+
+/// A user may have this many devices; one more, and the one not seen for longest is logged out.
+const MAX_DEVICES: usize = 500;
+
+/// The hashes of tokens that were issued together.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct TokenPair {
+    pub access: TokenHash,
+    pub refresh: Option<TokenHash>,
+}
+
+impl TokenPair {
+    /// Deletes both, and says which.
+    pub(super) fn revoke(&self, commit: &mut Commit) -> Vec<TokenHash> {
+        let hashes: Vec<TokenHash> = std::iter::once(self.access).chain(self.refresh).collect();
+        for hash in &hashes {
+            commit.delete(Family::Index, tokens::key(hash));
+        }
+        hashes
+    }
+}
+
+/// The row of a device.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct DeviceRow {
+    pub display_name: Option<String>,
+    /// When it was last known to be seen when this row was written, milliseconds since the epoch.
+    pub last_seen_ts: u64,
+    pub last_seen_ip: Option<String>,
+    pub current: TokenPair,
+    /// After a refresh: the tokens before it, until one of the new ones is used.
+    pub previous: Option<TokenPair>,
+}
+
+/// A device as its user sees it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Device {
+    /// Its ID.
+    pub device_id: OwnedDeviceId,
+    /// What the user calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// Where it logged in from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen_ip: Option<String>,
+    /// When it was last seen, milliseconds since the epoch.
+    pub last_seen_ts: u64,
+}
+
+pub(super) fn key(user: UserNum, device_id: &DeviceId) -> Key {
+    KeyBuilder::user(user, Index::Device).tail(device_id.as_bytes()).build()
+}
+
+/// Deletes all tokens of a device, and says which.
+pub(super) fn revoke(commit: &mut Commit, row: &DeviceRow) -> Vec<TokenHash> {
+    let pairs = std::iter::once(&row.current).chain(&row.previous);
+    pairs.flat_map(|pair| pair.revoke(commit)).collect()
+}
+
+impl Users {
+    pub(super) fn device(&self, user: UserNum, device_id: &DeviceId) -> Result<Option<DeviceRow>> {
+        Ok(self.store.latest().get_row(Family::Index, &key(user, device_id))?)
+    }
+
+    /// The user's devices, in the order of their IDs.
+    pub fn devices(&self, user: UserNum) -> Result<Vec<Device>> {
+        let rows = self.device_ids(user)?.into_iter().map(|id| self.get_device(user, &id));
+        // One may have gone since it was listed.
+        rows.filter(|device| !matches!(device, Err(error) if error.status == 404)).collect()
+    }
+
+    /// One of the user's devices; 404 `M_NOT_FOUND` if they have none of that ID.
+    pub fn get_device(&self, user: UserNum, device_id: &DeviceId) -> Result<Device> {
+        let row = self.device(user, device_id)?.ok_or_else(no_device)?;
+        Ok(Device {
+            device_id: device_id.to_owned(),
+            last_seen_ts: self.last_seen(&row),
+            display_name: row.display_name,
+            last_seen_ip: row.last_seen_ip,
+        })
+    }
+
+    /// Names a device; 404 `M_NOT_FOUND` if the user has none of that ID.
+    pub async fn rename_device(&self, user: UserNum, device_id: &DeviceId, name: String) -> Result<()> {
+        let ticket = {
+            let _lock = self.locks.user(user);
+            let mut row = self.device(user, device_id)?.ok_or_else(no_device)?;
+            row.last_seen_ts = self.last_seen(&row);
+            row.display_name = Some(name);
+            let mut commit = Commit::new(LogEntry::User(user));
+            commit.put_row(Family::Index, key(user, device_id), &row).notify(Notice::User(user));
+            self.store.commit(|_| commit)
+        };
+        ticket.durable().await?;
+        Ok(())
+    }
+
+    /// Logs devices out and deletes them; those that are gone already are passed over.
+    pub async fn delete_devices(&self, user: UserNum, device_ids: &[OwnedDeviceId]) -> Result<()> {
+        let ticket = {
+            let _lock = self.locks.user(user);
+            let mut commit = Commit::new(LogEntry::User(user));
+            let revoked = self.remove_devices(&mut commit, user, device_ids)?;
+            let ticket = self.store.commit(|_| commit);
+            self.tokens.forget(&revoked);
+            ticket
+        };
+        ticket.durable().await?;
+        Ok(())
+    }
+
+    /// Logs out all of the user's devices but one.
+    pub async fn delete_other_devices(&self, user: UserNum, spared: Option<&DeviceId>) -> Result<()> {
+        let mut device_ids = self.device_ids(user)?;
+        device_ids.retain(|id| spared.is_none_or(|spared| id != spared));
+        self.delete_devices(user, &device_ids).await
+    }
+
+    /// Adds the deletion of devices to a commit that the caller queues under the user's lock. Returns the
+    /// tokens to forget then.
+    pub(super) fn remove_devices(
+        &self,
+        commit: &mut Commit,
+        user: UserNum,
+        device_ids: &[OwnedDeviceId],
+    ) -> Result<Vec<TokenHash>> {
+        let mut revoked = Vec::new();
+        for device_id in device_ids {
+            if let Some(row) = self.device(user, device_id)? {
+                revoked.extend(revoke(commit, &row));
+                commit.delete(Family::Index, key(user, device_id));
+            }
+        }
+        commit.notify(Notice::User(user));
+        Ok(revoked)
+    }
+
+    /// Before one more device: deletes the one not seen for longest if there are too many.
+    pub(super) fn make_room_for_device(&self, commit: &mut Commit, user: UserNum) -> Result<Vec<TokenHash>> {
+        let device_ids = self.device_ids(user)?;
+        if device_ids.len() < MAX_DEVICES {
+            return Ok(Vec::new());
+        }
+        let mut stalest: Option<(u64, OwnedDeviceId)> = None;
+        for device_id in device_ids {
+            let Some(row) = self.device(user, &device_id)? else { continue };
+            let seen = self.last_seen(&row);
+            if stalest.as_ref().is_none_or(|(earliest, _)| seen < *earliest) {
+                stalest = Some((seen, device_id));
+            }
+        }
+        let stalest: Vec<OwnedDeviceId> = stalest.into_iter().map(|(_, device_id)| device_id).collect();
+        self.remove_devices(commit, user, &stalest)
+    }
+
+    /// The IDs of the user's published devices: one that is not published is known to no client yet.
+    pub(super) fn device_ids(&self, user: UserNum) -> Result<Vec<OwnedDeviceId>> {
+        let prefix = KeyBuilder::user(user, Index::Device).build();
+        let snapshot = self.store.snapshot();
+        let mut rows = snapshot.scan_prefix(Family::Index, &prefix);
+        let mut ids = Vec::new();
+        while let Some((key, _)) = rows.next()? {
+            // What was stored came out of a string.
+            ids.push(String::from_utf8_lossy(&key[prefix.len()..]).into());
+        }
+        Ok(ids)
+    }
+
+    fn last_seen(&self, row: &DeviceRow) -> u64 {
+        self.tokens.last_seen(&row.current.access).unwrap_or(0).max(row.last_seen_ts)
+    }
+}
+
+fn no_device() -> Error {
+    Error::not_found("You have no device of that ID.")
+}

@@ -1,0 +1,6 @@
+//! Whole servers, spoken to over HTTP: one binary, since linking is what costs.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod accounts;
