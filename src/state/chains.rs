@@ -40,10 +40,11 @@ pub enum WalkError<E> {
     Read(#[from] E),
 }
 
-/// The auth difference of some states: the events that are in the auth chain of some but not of all.
+/// The auth difference of some states: the events that are in the auth chain of some but not of all. Those that are
+/// conflicted themselves are left out, as they are part of the full conflicted set anyway.
 ///
 /// A state's own events count as part of its chain. The specification's wording leaves them out, but then an
-/// unconflicted event that only one side cites would be re-ordered with the conflicting ones.
+/// unconflicted event that only one side cites would be ordered anew, with the conflicting ones.
 ///
 /// `sets` has the conflicted events of each state. At most `limit` events are read.
 pub fn auth_difference<G: AuthGraph>(
@@ -52,7 +53,10 @@ pub fn auth_difference<G: AuthGraph>(
     limit: usize,
 ) -> Result<Vec<EventNum>, WalkError<G::Error>> {
     let mut budget = Budget(limit);
-    let candidates = reached_by_some(graph, sets, &mut budget)?;
+    let mut candidates = reached_by_some(graph, sets, &mut budget)?;
+    sets.iter().flatten().for_each(|event| {
+        candidates.remove(event);
+    });
     drop_below_unconflicted(graph, candidates, &mut budget)
 }
 
@@ -129,6 +133,9 @@ fn drop_below_unconflicted<G: AuthGraph>(
     let Some(oldest) = candidates.iter().min().copied() else { return Ok(vec![]) };
     let mut below = HashSet::new();
     for event in graph.newer_than(oldest) {
+        if candidates.is_empty() {
+            break;
+        }
         let event = event?;
         budget.spend()?;
         if below.remove(&event) || graph.is_unconflicted(event)? {

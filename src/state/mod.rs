@@ -5,3 +5,6 @@ pub mod chains;
 pub mod power;
 pub mod resolve;
 pub mod trie;
+
+#[cfg(test)]
+mod tests;

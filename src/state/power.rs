@@ -85,3 +85,79 @@ impl Power {
         redactor.server_name() == sender.server_name() || self.may_act(redactor, RoomPowerLevelsIntField::Redact)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use RoomPowerLevelsIntField::{Ban, Invite, Kick, Redact};
+    use ruma::{RoomVersionId, user_id};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::state::tests::{New, TestRoom, user};
+
+    /// The levels in a room of this version with these contents of the two events.
+    fn power(version: &RoomVersionId, create: Value, levels: Option<Value>) -> Power {
+        let (room, branch) = TestRoom::new(version);
+        let creator = user(0);
+        let make = |event_type, content| {
+            room.make(&branch.heads, &branch.state, New::state(creator, event_type, "", content)).unwrap()
+        };
+        let levels = levels.map(|content| Arc::new(make("m.room.power_levels", content)));
+        Power::new(room.rules, &make("m.room.create", create), levels)
+    }
+
+    #[test]
+    fn without_an_event_defaults_hold_and_creators_have_100_or_everything() {
+        for version in [RoomVersionId::V6, RoomVersionId::V10, RoomVersionId::V11, RoomVersionId::V12] {
+            let power = power(&version, json!({"creator": user(0)}), None);
+            let all = version == RoomVersionId::V12;
+            assert_eq!(power.of(user(0)), if all { UserPowerLevel::Infinite } else { int!(100).into() });
+            assert_eq!(power.of(user(1)), int!(0));
+            assert_eq!((power.to_send("x", true), power.to_send("x", false)), (int!(50), int!(0)));
+            assert_eq!([Ban, Kick, Redact, Invite].map(|f| power.to_act(f)), [50, 50, 50, 0].map(Int::from));
+            assert_eq!(power.to_notify("room"), int!(50));
+            assert!(power.may_send(user(0), "x", true) && !power.may_send(user(1), "x", true));
+        }
+    }
+
+    #[test]
+    fn the_event_sets_levels() {
+        let levels = json!({
+            "users": {user(1).as_str(): 60}, "users_default": 5, "events": {"x": 70, "m.room.name": 10},
+            "events_default": 6, "state_default": 7, "ban": 1, "kick": 2, "redact": 61, "invite": 4,
+            "notifications": {"room": 8},
+        });
+        let power = power(&RoomVersionId::V11, json!({}), Some(levels));
+        assert_eq!([0, 1, 2].map(|n| power.of(user(n))), [5, 60, 5].map(|n: i32| UserPowerLevel::from(Int::from(n))));
+        assert_eq!((power.to_send("x", true), power.to_send("x", false)), (int!(70), int!(70)));
+        assert_eq!((power.to_send("y", true), power.to_send("y", false)), (int!(7), int!(6)));
+        assert_eq!([Ban, Kick, Redact, Invite].map(|f| power.to_act(f)), [1, 2, 61, 4].map(Int::from));
+        assert_eq!((power.to_notify("room"), power.to_notify("other")), (int!(8), int!(50)));
+        assert!(power.may_send(user(1), "m.room.name", true) && !power.may_send(user(1), "x", true));
+        assert!(power.may_act(user(2), Ban) && !power.may_act(user(1), Redact));
+        assert!(power.may_redact(user(1), user_id!("@zoe:salon.test")), "of one server");
+        assert!(!power.may_redact(user(1), user(3)));
+    }
+
+    #[test]
+    fn creators_of_version_12_stand_above_all_levels() {
+        let create = json!({"additional_creators": [user(3)]});
+        let power = power(&RoomVersionId::V12, create.clone(), Some(json!({"redact": 1000})));
+        assert_eq!([0, 3].map(|n| power.of(user(n))), [UserPowerLevel::Infinite; 2]);
+        assert!(power.may_redact(user(3), user(0)) && !power.may_redact(user(4), user(0)));
+        assert_eq!(power.creators().len(), 2);
+        let older = super::tests::power(&RoomVersionId::V11, create, None);
+        assert_eq!(older.of(user(3)), int!(0));
+    }
+
+    #[test]
+    fn odd_values_are_read_as_the_version_wants_and_else_ignored() {
+        let odd = json!({"ban": "30", "kick": [], "users": {user(1).as_str(): "40"}, "events": 5});
+        let old = power(&RoomVersionId::V9, json!({"creator": user(0)}), Some(odd.clone()));
+        assert_eq!((old.to_act(Ban), old.to_act(Kick)), (int!(30), int!(50)));
+        assert_eq!(old.of(user(1)), int!(40));
+        assert_eq!(old.to_send("x", true), int!(50));
+        let new = power(&RoomVersionId::V10, json!({"creator": user(0)}), Some(odd));
+        assert_eq!((new.to_act(Ban), new.of(user(1))), (int!(50), UserPowerLevel::from(int!(0))));
+    }
+}

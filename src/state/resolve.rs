@@ -1,7 +1,11 @@
 //! State resolution, versions 2 and 2.1, by ruma. It is given what the states differ in and what that depends on,
 //! not whole states, and so costs what the conflict does and not what the room does.
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use ruma::{
     EventId, OwnedEventId,
@@ -70,7 +74,7 @@ pub fn resolve(
         event
     };
 
-    let common = needed_unconflicted(rules, conflict, unconflicted, &fetch);
+    let common = needed_unconflicted(rules, conflict, unconflicted, fetch);
     let maps = state_maps(conflict, &common);
     // The difference of one chain and empty ones is that chain.
     let mut chains = vec![EventIdSet::new(); maps.len()];
@@ -78,39 +82,42 @@ pub fn resolve(
         first.extend(conflict.auth_difference.iter().cloned());
     }
     let subgraph = |_: &StateMap<Vec<OwnedEventId>>| Some(conflict.subgraph.iter().cloned().collect());
-    let mut resolved = state_res::resolve(&rules.authorization, state_res_rules, &maps, chains, fetch, subgraph)?;
-
-    resolved.retain(|key, _| !common.contains_key(key));
+    let resolved = state_res::resolve(&rules.authorization, state_res_rules, &maps, chains, &fetch, subgraph)?;
+    // ruma may have filed an event under another name of its type.
+    let mut resolved: StateMap<OwnedEventId> = resolved
+        .into_values()
+        .filter_map(|id| Some((own_key(&*fetch(&id)?)?, id)))
+        .filter(|(key, _)| !common.contains_key(key))
+        .collect();
     let mut answer: Vec<Resolved> =
         conflict.keys.iter().map(|key| (key.key.clone(), resolved.remove(&key.key))).collect();
     answer.extend(resolved.into_iter().map(|(key, event)| (key, Some(event))));
     Ok(answer)
 }
 
-/// The unconflicted state that resolution can look at or run into: what the conflicted events are authorised by, the
-/// power levels that order them, and what stands at the keys of those that aren't in any of the states.
+/// The unconflicted state that resolution looks at: what the events of the full conflicted set are authorised by. The
+/// power levels that order them are always part of it, and so are the keys of those events that aren't conflicted
+/// themselves, as each is there because another cites it.
 fn needed_unconflicted(
     rules: &RoomVersionRules,
     conflict: &Conflict,
     unconflicted: impl Fn(&StateEventType, &str) -> Option<OwnedEventId>,
     fetch: impl Fn(&EventId) -> Option<Arc<Pdu>>,
 ) -> StateMap<OwnedEventId> {
-    let mut needed: HashMap<StateKey, bool> = conflict.keys.iter().map(|key| (key.key.clone(), false)).collect();
-    needed.entry((StateEventType::RoomPowerLevels, String::new())).or_insert(true);
+    let conflicted: HashSet<&StateKey> = conflict.keys.iter().map(|key| &key.key).collect();
     let values = conflict.keys.iter().flat_map(|key| key.values.iter().flatten());
-    for id in values.chain(&conflict.auth_difference).chain(&conflict.subgraph) {
-        let Some(event) = fetch(id) else { continue };
-        let own = event.state_key().map(|key| (StateEventType::from(event.type_str()), key.to_owned()));
-        let authorising = auth_types(rules, &event).unwrap_or_default();
-        for key in authorising.into_iter().chain(own) {
-            needed.entry(key).or_insert(true);
-        }
-    }
+    let events = values.chain(&conflict.auth_difference).chain(&conflict.subgraph).filter_map(|id| fetch(id));
+    let needed: HashSet<StateKey> = events.flat_map(|event| auth_types(rules, &event).unwrap_or_default()).collect();
     needed
         .into_iter()
-        .filter(|(_, ask)| *ask)
-        .filter_map(|(key, _)| unconflicted(&key.0, &key.1).map(|event| (key, event)))
+        .filter(|key| !conflicted.contains(key))
+        .filter_map(|key| unconflicted(&key.0, &key.1).map(|event| (key, event)))
         .collect()
+}
+
+/// Where a state event stands.
+fn own_key(event: &Pdu) -> Option<StateKey> {
+    event.state_key().map(|key| (StateEventType::from(event.type_str()), key.to_owned()))
 }
 
 /// As many maps as there are states, each with the common part and its own values.
@@ -124,3 +131,6 @@ fn state_maps(conflict: &Conflict, common: &StateMap<OwnedEventId>) -> Vec<State
     }
     maps
 }
+
+#[cfg(test)]
+mod tests;
