@@ -47,6 +47,6 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
 pub fn code(line: &str) -> &str {
     let comment = line.match_indices("//").map(|(at, _)| at);
     // A slash pair after an odd number of quotes lies within a string, as in "https://".
-    let mut outside = comment.filter(|&at| line[..at].matches('"').count() % 2 == 0);
+    let mut outside = comment.filter(|&at| line[..at].matches('"').count().is_multiple_of(2));
     outside.next().map_or(line, |at| &line[..at])
 }
