@@ -9,7 +9,7 @@ use sources::{Source, code, sources};
 /// A name with `::` is a part of a module that stands on a floor of its own: what handlers decode and answer
 /// with lies below them, the route table that names them all lies above.
 const FLOORS: &[&[&str]] = &[
-    &["config", "ids", "clock", "error"],
+    &["config", "ids", "clock", "error", "json"],
     &["event"],
     &["state"],
     &["store", "net"],

@@ -5,5 +5,6 @@ pub mod extract;
 pub mod limits;
 mod router;
 mod server;
+mod web;
 
 pub use self::{router::router, server::serve};

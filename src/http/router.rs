@@ -9,6 +9,7 @@ use axum::{
 };
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 
+use super::web;
 use crate::{
     app::App,
     client::{account, login, register, versions},
@@ -22,6 +23,7 @@ pub fn router(app: Arc<App>) -> Router {
         .nest("/_matrix/client/r0", client_v3())
         .nest("/_matrix/client/v3", client_v3())
         .nest("/_matrix/client/v1", client_v1())
+        .merge(web::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(unrecognized)
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {

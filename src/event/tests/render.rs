@@ -1,3 +1,5 @@
+//! Events as clients get them.
+
 use ruma::{RoomVersionId, room_id};
 use serde_json::{Value, json};
 
