@@ -12,6 +12,7 @@ mod place;
 pub mod render;
 mod resolution;
 pub mod rows;
+pub mod select;
 mod stripped;
 pub mod timeline;
 pub mod view;

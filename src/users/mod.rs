@@ -6,6 +6,7 @@
 mod accounts;
 mod devices;
 pub mod feed;
+pub mod filters;
 mod interactive;
 mod locks;
 mod passwords;
