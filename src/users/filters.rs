@@ -1,174 +1,240 @@
-//! Filters as clients write them (client-server API, "Filtering"). A list or flag that is `null` counts as absent.
-//!
-//! Invariant: a filter that was parsed is bounded: no list is longer than `MAX_ENTRIES`.
+//! Filters: what a client wants to see of a sync.
 
-use ruma::OwnedRoomId;
-use serde::{Deserialize, Serialize};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
+use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, Result};
 
-/// The longest filter, in bytes of JSON.
-pub const MAX_FILTER_BYTES: usize = 64 << 10;
-/// Entries of one list of a filter.
-const MAX_ENTRIES: usize = 1_000;
-
-/// What a client wants to hear of in /sync.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+/// What a client wants to see of a sync.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Filter {
-    /// Paths of the fields of events to keep; `None` keeps all.
+    /// Dotted paths of the fields that events are cut down to; `None`: all.
     pub event_fields: Option<Vec<String>>,
     /// How events look.
-    pub event_format: Option<EventFormat>,
+    #[serde(deserialize_with = "null_as_default")]
+    pub event_format: EventFormat,
     /// Which presence.
+    #[serde(deserialize_with = "null_as_default")]
     pub presence: EventFilter,
     /// Which global account data.
+    #[serde(deserialize_with = "null_as_default")]
     pub account_data: EventFilter,
     /// What of rooms.
+    #[serde(deserialize_with = "null_as_default")]
     pub room: RoomFilter,
 }
 
-/// How events look to who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+/// How events look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventFormat {
-    /// As clients usually get them.
+    /// As clients use them.
+    #[default]
     Client,
-    /// As servers exchange them.
+    /// As they came over federation.
     Federation,
 }
 
-/// Which events, wherever they are.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+/// Which rooms, and what of them.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct RoomFilter {
+    /// Rooms to leave out, even if `rooms` names them.
+    #[serde(deserialize_with = "null_as_default")]
+    pub not_rooms: Vec<OwnedRoomId>,
+    /// The only rooms to tell of; `None`: all.
+    pub rooms: Option<Vec<OwnedRoomId>>,
+    /// Which typing, receipts and the like.
+    #[serde(deserialize_with = "null_as_default")]
+    pub ephemeral: RoomEventFilter,
+    /// Whether to tell of rooms that the user has left.
+    #[serde(deserialize_with = "null_as_default")]
+    pub include_leave: bool,
+    /// Which state.
+    #[serde(deserialize_with = "null_as_default")]
+    pub state: RoomEventFilter,
+    /// Which events of the timeline.
+    #[serde(deserialize_with = "null_as_default")]
+    pub timeline: RoomEventFilter,
+    /// Which of the rooms' account data.
+    #[serde(deserialize_with = "null_as_default")]
+    pub account_data: RoomEventFilter,
+}
+
+/// Which events, by what all events have.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct EventFilter {
-    /// At most so many.
+    /// At most this many.
     pub limit: Option<u64>,
-    /// None of these senders, even if `senders` has them.
-    pub not_senders: Option<Vec<String>>,
-    /// None of these types, even if `types` has them; `*` stands for any characters.
-    pub not_types: Option<Vec<String>>,
-    /// Only these senders.
-    pub senders: Option<Vec<String>>,
-    /// Only these types; `*` stands for any characters.
+    /// Senders to leave out, even if `senders` names them.
+    #[serde(deserialize_with = "null_as_default")]
+    pub not_senders: Vec<OwnedUserId>,
+    /// Types to leave out, even if `types` names them; `*` stands for anything.
+    #[serde(deserialize_with = "null_as_default")]
+    pub not_types: Vec<String>,
+    /// The only senders; `None`: all.
+    pub senders: Option<Vec<OwnedUserId>>,
+    /// The only types; `None`: all. `*` stands for anything.
     pub types: Option<Vec<String>>,
 }
 
 /// Which events of rooms.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct RoomEventFilter {
-    /// What holds anywhere.
+    /// By what all events have.
     #[serde(flatten)]
     pub events: EventFilter,
-    /// Only events with, or only those without, a `url` in their content.
-    pub contains_url: Option<bool>,
-    /// Member events only of those whom the other events speak of.
-    pub lazy_load_members: Option<bool>,
-    /// Member events again that the client should have.
-    pub include_redundant_members: Option<bool>,
-    /// Unread counts for each thread.
-    pub unread_thread_notifications: Option<bool>,
-    /// None of these rooms, even if `rooms` has them.
-    pub not_rooms: Option<Vec<OwnedRoomId>>,
-    /// Only these rooms.
+    /// Whether unread counts are told by thread.
+    #[serde(deserialize_with = "null_as_default")]
+    pub unread_thread_notifications: bool,
+    /// Whether members come only with what they sent.
+    #[serde(deserialize_with = "null_as_default")]
+    pub lazy_load_members: bool,
+    /// With `lazy_load_members`: whether members come again that the client knows already.
+    #[serde(deserialize_with = "null_as_default")]
+    pub include_redundant_members: bool,
+    /// Rooms to leave out, even if `rooms` names them.
+    #[serde(deserialize_with = "null_as_default")]
+    pub not_rooms: Vec<OwnedRoomId>,
+    /// The only rooms; `None`: all.
     pub rooms: Option<Vec<OwnedRoomId>>,
+    /// Only events with a `url` in their content, or only those without; `None`: both.
+    pub contains_url: Option<bool>,
 }
 
-/// Which rooms, and what of them.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(default)]
-pub struct RoomFilter {
-    /// None of these rooms, even if `rooms` has them.
-    pub not_rooms: Option<Vec<OwnedRoomId>>,
-    /// Only these rooms.
-    pub rooms: Option<Vec<OwnedRoomId>>,
-    /// Rooms too that the user has left.
-    pub include_leave: Option<bool>,
-    /// Which typing notifications and receipts.
-    pub ephemeral: RoomEventFilter,
-    /// Which state.
-    pub state: RoomEventFilter,
-    /// Which events of the timeline.
-    pub timeline: RoomEventFilter,
-    /// Which account data of the room.
-    pub account_data: RoomEventFilter,
+fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 impl Filter {
-    /// Reads a filter.
-    ///
-    /// # Errors
-    /// 400: `M_NOT_JSON`, or `M_BAD_JSON` where it is no filter or too large a one.
-    pub fn parse(json: &[u8]) -> Result<Self> {
-        let filter: Self = parse(json)?;
-        let room = &filter.room;
-        filter.presence.check()?;
-        filter.account_data.check()?;
-        for part in [&room.ephemeral, &room.state, &room.timeline, &room.account_data] {
-            part.check()?;
-        }
-        bounded(&[len(&filter.event_fields), len(&room.rooms), len(&room.not_rooms)])?;
-        Ok(filter)
+    /// Reads a filter; `M_BAD_JSON` if something in it has the wrong type.
+    pub fn parse(json: &str) -> Result<Self> {
+        parse(json)
     }
 }
 
 impl RoomEventFilter {
-    /// Reads the filter of a query parameter; the errors are those of [`Filter::parse`].
-    pub fn parse(json: &[u8]) -> Result<Self> {
-        let filter: Self = parse(json)?;
-        filter.check()?;
-        Ok(filter)
+    /// Reads the filter of `/messages` and its like; `M_BAD_JSON` if something in it has the wrong type.
+    pub fn parse(json: &str) -> Result<Self> {
+        parse(json)
     }
 
-    /// Whether a room passes. [`RoomFilter`] has rooms of its own, which come before.
-    pub fn takes_room(&self, room: &ruma::RoomId) -> bool {
-        takes_room(&self.rooms, &self.not_rooms, room)
-    }
-
-    fn check(&self) -> Result<()> {
-        self.events.check()?;
-        bounded(&[len(&self.rooms), len(&self.not_rooms)])
+    /// Whether it wants anything of the room.
+    pub fn allows_room(&self, room_id: &RoomId) -> bool {
+        allows_room(&self.not_rooms, self.rooms.as_deref(), room_id)
     }
 }
 
 impl RoomFilter {
-    /// Whether a room passes.
-    pub fn takes_room(&self, room: &ruma::RoomId) -> bool {
-        takes_room(&self.rooms, &self.not_rooms, room)
+    /// Whether it wants anything of the room.
+    pub fn allows_room(&self, room_id: &RoomId) -> bool {
+        allows_room(&self.not_rooms, self.rooms.as_deref(), room_id)
     }
 }
 
 impl EventFilter {
-    fn check(&self) -> Result<()> {
-        bounded(&[len(&self.senders), len(&self.not_senders), len(&self.types), len(&self.not_types)])
+    /// Whether it wants events of the type.
+    pub fn allows_type(&self, kind: &str) -> bool {
+        let among = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, kind));
+        !among(&self.not_types) && self.types.as_deref().is_none_or(among)
+    }
+
+    /// Whether it wants events of the sender.
+    pub fn allows_sender(&self, sender: &UserId) -> bool {
+        let among = |senders: &[OwnedUserId]| senders.iter().any(|name| name == sender);
+        !among(&self.not_senders) && self.senders.as_deref().is_none_or(among)
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T> {
-    if json.len() > MAX_FILTER_BYTES {
-        return Err(Error::bad_json("The filter is too large."));
+fn parse<T: for<'de> Deserialize<'de>>(json: &str) -> Result<T> {
+    // Of an array, serde would take the fields in their order.
+    if json.trim_start().starts_with('[') {
+        return Err(Error::bad_json("A filter must be a JSON object."));
     }
-    serde_json::from_slice(json).map_err(|error| {
-        let (errcode, what) = if error.is_data() { ("M_BAD_JSON", "no filter") } else { ("M_NOT_JSON", "not JSON") };
-        Error::bad_request(errcode, format!("This is {what}: {error}."))
+    serde_json::from_str(json).map_err(|error| {
+        let errcode = if error.is_data() { "M_BAD_JSON" } else { "M_NOT_JSON" };
+        Error::bad_request(errcode, format!("The filter is not valid: {error}."))
     })
 }
 
-fn len<T>(list: &Option<Vec<T>>) -> usize {
-    list.as_ref().map_or(0, Vec::len)
+fn allows_room(not_rooms: &[OwnedRoomId], rooms: Option<&[OwnedRoomId]>, room_id: &RoomId) -> bool {
+    let among = |rooms: &[OwnedRoomId]| rooms.iter().any(|name| name == room_id);
+    !among(not_rooms) && rooms.is_none_or(among)
 }
 
-fn bounded(lengths: &[usize]) -> Result<()> {
-    match lengths.iter().find(|length| **length > MAX_ENTRIES) {
-        Some(length) => {
-            Err(Error::bad_json(format!("A list of the filter has {length} entries, {MAX_ENTRIES} are allowed.")))
-        }
-        None => Ok(()),
+/// Whether `text` fits a pattern in which `*` stands for any characters: the part before the first `*` is its
+/// start, the part behind the last its end, and those between come in order.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(start) else { return false };
+    let mut parts = rest.split('*');
+    let end = parts.next_back().unwrap_or_default();
+    for part in parts {
+        let Some(at) = text.find(part) else { return false };
+        text = &text[at + part.len()..];
     }
+    text.ends_with(end)
 }
 
-fn takes_room(rooms: &Option<Vec<OwnedRoomId>>, not_rooms: &Option<Vec<OwnedRoomId>>, room: &ruma::RoomId) -> bool {
-    let names = |list: &Vec<OwnedRoomId>| list.iter().any(|listed| listed == room);
-    !not_rooms.as_ref().is_some_and(names) && rooms.as_ref().is_none_or(names)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_stand_for_anything() {
+        for (pattern, text, fits) in [
+            ("m.room.message", "m.room.message", true),
+            ("m.room.message", "m.room.messages", false),
+            ("m.room.*", "m.room.member", true),
+            ("m.room.*", "m.room", false),
+            ("*", "anything", true),
+            ("*.member", "m.room.member", true),
+            ("m.*.member", "m.room.member", true),
+            ("m.*.*ber", "m.room.member", true),
+            ("a*a", "a", false),
+            ("a*b*b", "ab", false),
+            ("**", "", true),
+        ] {
+            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_whole_filter_is_read() {
+        let filter = Filter::parse(
+            r#"{"event_fields":["content.body"],"event_format":"federation","presence":{"not_types":["*"]},
+                "room":{"rooms":["!a:b"],"include_leave":true,"state":{"lazy_load_members":true,"types":["m.*"]},
+                "timeline":{"limit":3,"contains_url":false,"senders":["@a:b"],"unknown":1}},"account_data":null}"#,
+        )
+        .unwrap();
+        assert_eq!(filter.event_format, EventFormat::Federation);
+        assert!(filter.room.include_leave && filter.room.state.lazy_load_members);
+        assert_eq!(filter.room.timeline.events.limit, Some(3));
+        assert_eq!(filter.room.timeline.contains_url, Some(false));
+        assert!(!filter.presence.allows_type("m.presence"));
+        assert!(filter.room.state.events.allows_type("m.tag") && !filter.room.state.events.allows_type("tag"));
+        assert!(filter.room.timeline.events.allows_sender(<&UserId>::try_from("@a:b").unwrap()));
+        assert!(!filter.room.timeline.events.allows_sender(<&UserId>::try_from("@b:b").unwrap()));
+        assert!(!filter.room.allows_room(<&RoomId>::try_from("!b:b").unwrap()));
+    }
+
+    #[test]
+    fn wrong_types_are_refused() {
+        for bad in [
+            r#"{"room":{"rooms":["a"]}}"#,
+            r#"{"room":{"timeline":{"limit":-1}}}"#,
+            r#"{"room":{"timeline":{"limit":"1"}}}"#,
+            r#"{"room":{"timeline":{"senders":["a"]}}}"#,
+            r#"{"room":3}"#,
+            r#"{"event_format":"other"}"#,
+            r#"{"event_fields":"a"}"#,
+            "[]",
+        ] {
+            assert_eq!(Filter::parse(bad).unwrap_err().errcode, "M_BAD_JSON", "{bad}");
+        }
+        assert_eq!(Filter::parse("{").unwrap_err().errcode, "M_NOT_JSON");
+    }
 }
