@@ -1,0 +1,111 @@
+// Alice: somebody with a matrix-js-sdk client, and a record of all that its sync brings.
+
+// Node 20 lacks it; the SDK takes it for granted.
+Promise.withResolvers ??= function withResolvers() {
+  let resolve, reject;
+  const promise = new Promise((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+};
+
+const sdk = await import("matrix-js-sdk");
+const { logger } = await import("matrix-js-sdk/lib/logger.js");
+logger.setLevel?.("silent");
+
+export class Person {
+  /// Registers as a client does that knows nothing of the server: it asks which stages there are.
+  static async register(url, username, password) {
+    const client = sdk.createClient({ baseUrl: url, logger });
+    const stages = await client.registerRequest({ username, password }).catch((error) => error.data);
+    if (!stages?.flows?.some((flow) => flow.stages.includes("m.login.dummy"))) {
+      throw new Error(`no registration for everybody: ${JSON.stringify(stages)}`);
+    }
+    const auth = { type: "m.login.dummy", session: stages.session };
+    const made = await client.registerRequest({ username, password, auth, initial_device_display_name: "js" });
+    return new Person(url, made);
+  }
+
+  static async login(url, user, password) {
+    const client = sdk.createClient({ baseUrl: url, logger });
+    const identifier = { type: "m.id.user", user };
+    return new Person(url, await client.loginRequest({ type: "m.login.password", identifier, password }));
+  }
+
+  constructor(url, { user_id: userId, access_token: accessToken, device_id: deviceId }) {
+    this.userId = userId;
+    /// What sync brought, in its order: { room, event_id, sender, type, body }.
+    this.live = [];
+    this.gaps = 0;
+    this.receipts = [];
+    const scheduler = new sdk.MatrixScheduler();
+    this.client = sdk.createClient({ baseUrl: url, userId, accessToken, deviceId, scheduler, logger });
+    this.client.on(sdk.ClientEvent.Event, (event) => this.#heard(event));
+    this.client.on(sdk.RoomEvent.TimelineReset, () => (this.gaps += 1));
+    this.client.on(sdk.RoomEvent.Receipt, (event) => this.receipts.push(event.getContent()));
+  }
+
+  /// Starts to sync; returns once the first sync is through.
+  async start(limit = 500) {
+    const ready = new Promise((resolve) => {
+      this.client.on(sdk.ClientEvent.Sync, (state) => state === "PREPARED" && resolve());
+    });
+    await this.client.startClient({ initialSyncLimit: limit });
+    await ready;
+    this.gaps = 0;
+  }
+
+  stop() {
+    this.client.stopClient();
+  }
+
+  room(id) {
+    return this.client.getRoom(id);
+  }
+
+  membership(room) {
+    return this.room(room)?.getMyMembership();
+  }
+
+  async send(room, body) {
+    const { event_id: id } = await this.client.sendMessage(room, { msgtype: "m.text", body });
+    return id;
+  }
+
+  /// All events of the room by /messages, newest first.
+  async page(room, limit) {
+    const found = [];
+    let from = null;
+    for (;;) {
+      const { chunk, end } = await this.client.createMessagesRequest(room, from, limit, "b");
+      found.push(...chunk.map(({ event_id, type, content }) => ({ event_id, type, body: content.body })));
+      if (!end || chunk.length === 0) return found;
+      from = end;
+    }
+  }
+
+  /// Scrolls up to the room's beginning, as the SDK does for a user, and returns what it then shows, oldest first.
+  async scrollToTop(id, limit) {
+    const room = this.room(id);
+    const oldest = () => room.getLiveTimeline().getEvents()[0];
+    while (oldest()?.getType() !== "m.room.create") {
+      const before = oldest()?.getId();
+      await this.client.scrollback(room, limit);
+      if (oldest()?.getId() === before) throw new Error("scrolling up came to a halt before the beginning");
+    }
+    const events = room.getLiveTimeline().getEvents();
+    return events.map((event) => ({ event_id: event.getId(), type: event.getType(), body: event.getContent().body }));
+  }
+
+  #heard(event) {
+    if (!event.getRoomId() || event.isState() || !event.getId()) return;
+    this.live.push({
+      room: event.getRoomId(),
+      event_id: event.getId(),
+      sender: event.getSender(),
+      type: event.getType(),
+      body: event.getContent().body,
+    });
+  }
+}

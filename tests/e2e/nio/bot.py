@@ -1,0 +1,134 @@
+"""Bob: does with matrix-nio what the lines on standard input ask for, and tells what his sync brings.
+
+Each line in is {"id", "what", "args"}; each line out either answers one ({"id", "done"} or {"id", "error",
+"errcode"}) or tells something new ({"live"}, {"invite"}, {"left"}, {"typing"}).
+"""
+
+import asyncio
+import json
+import logging
+import sys
+
+from nio import AsyncClient, AsyncClientConfig, ErrorResponse, SyncResponse, TypingNoticeEvent
+
+# Large enough that no sync of this test skips events; a gap is told and fails it.
+SYNC_FILTER = {"room": {"timeline": {"limit": 500}}}
+
+
+def tell(**message):
+    print(json.dumps(message), flush=True)
+
+
+class Refused(Exception):
+    def __init__(self, response):
+        super().__init__(str(response))
+        self.errcode = response.status_code
+
+
+def good(response):
+    if isinstance(response, ErrorResponse):
+        raise Refused(response)
+    return response
+
+
+class Bot:
+    def __init__(self):
+        self.client = None
+        self.sync = None
+
+    async def register(self, url, user, password):
+        self.client = AsyncClient(url, user, config=AsyncClientConfig(encryption_enabled=False))
+        self.client.add_response_callback(self.synced, SyncResponse)
+        self.client.add_ephemeral_callback(self.typed, TypingNoticeEvent)
+        return good(await self.client.register(user, password, device_name="bot")).user_id
+
+    async def start(self):
+        self.sync = asyncio.create_task(self.sync_on())
+
+    async def sync_on(self):
+        while True:
+            try:
+                await self.client.sync_forever(timeout=30000, sync_filter=SYNC_FILTER, since=self.client.next_batch)
+            except Exception as error:  # A connection cut in mid-answer; nio retries only some of these.
+                print(f"bot: sync begins again: {error!r}", file=sys.stderr)
+                await asyncio.sleep(0.2)
+
+    async def synced(self, response):
+        for room, info in response.rooms.join.items():
+            self.timeline(room, info)
+        for room, info in response.rooms.leave.items():
+            self.timeline(room, info)
+            tell(left={"room": room})
+        for room, info in response.rooms.invite.items():
+            members = [e for e in info.invite_state if getattr(e, "state_key", None) == self.client.user_id]
+            tell(invite={"room": room, "sender": members[0].sender if members else None})
+
+    def timeline(self, room, info):
+        for event in info.timeline.events:
+            source = event.source
+            keys = ("event_id", "sender", "type", "redacts")
+            content = source.get("content", {})
+            tell(live={"room": room, "body": content.get("body"), **{key: source.get(key) for key in keys}})
+
+    async def typed(self, room, event):
+        tell(typing={"room": room.room_id, "users": event.users})
+
+    async def join(self, room):
+        good(await self.client.join(room))
+
+    async def create(self, **options):
+        return good(await self.client.room_create(**options)).room_id
+
+    async def invite(self, room, user):
+        good(await self.client.room_invite(room, user))
+
+    async def kick(self, room, user, reason):
+        good(await self.client.room_kick(room, user, reason))
+
+    async def send(self, room, body):
+        content = {"msgtype": "m.text", "body": body}
+        return good(await self.client.room_send(room, "m.room.message", content)).event_id
+
+    async def read(self, room, event):
+        good(await self.client.room_read_markers(room, event, event))
+
+    async def page(self, room, limit):
+        """All messages of the room, newest first."""
+        found, token = [], None
+        while True:
+            response = good(await self.client.room_messages(room, start=token, limit=limit))
+            for event in response.chunk:
+                content = event.source.get("content", {})
+                found.append({"event_id": event.event_id, "type": event.source["type"], "body": content.get("body")})
+            if not response.end or not response.chunk:
+                return found
+            token = response.end
+
+    async def members(self, room):
+        return [member.user_id for member in good(await self.client.joined_members(room)).members]
+
+
+async def answer(bot, request):
+    try:
+        done = await getattr(bot, request["what"])(**request["args"])
+        tell(id=request["id"], done=done)
+    except Refused as refused:
+        tell(id=request["id"], error=str(refused), errcode=refused.errcode)
+    except Exception as error:
+        tell(id=request["id"], error=repr(error))
+
+
+async def main():
+    logging.disable(logging.CRITICAL)
+    bot = Bot()
+    reader = asyncio.StreamReader(limit=1 << 20)
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    running = set()
+    while line := await reader.readline():
+        task = asyncio.create_task(answer(bot, json.loads(line)))
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+
+asyncio.run(main())
