@@ -2,7 +2,12 @@
 //! call into the domain, and encodes.
 
 pub mod account;
+pub mod account_data;
+pub mod capabilities;
+pub mod devices;
+pub mod filter;
 pub mod login;
+pub mod profile;
 pub mod register;
 mod session;
 pub mod versions;

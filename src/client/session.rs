@@ -1,9 +1,12 @@
-//! What login, registration and refreshing answer.
+//! What login, registration and refreshing answer, and what a session may do to whom.
 
-use ruma::{OwnedDeviceId, OwnedUserId};
+use ruma::{OwnedDeviceId, OwnedUserId, UserId};
 use serde::Serialize;
 
-use crate::users::StartedSession;
+use crate::{
+    error::{Error, Result},
+    users::{Session, StartedSession},
+};
 
 /// The tokens of a session, and whose they are.
 #[derive(Serialize)]
@@ -38,5 +41,14 @@ impl From<StartedSession> for TokensAnswer {
             refresh_token: started.refresh_token,
             expires_in_ms: started.expires_in_ms,
         }
+    }
+}
+
+/// Refuses what a user may do to their own things only.
+pub fn require_self(session: &Session, user_id: &UserId) -> Result<()> {
+    if session.user_id == user_id {
+        Ok(())
+    } else {
+        Err(Error::forbidden("The user in the path must be the one whose access token this is."))
     }
 }

@@ -75,6 +75,11 @@ pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     })
 }
 
+/// A body that is kept as the text that it came as.
+pub fn text(body: &[u8]) -> Result<&str> {
+    std::str::from_utf8(body).map_err(|_| Error::bad_request("M_NOT_JSON", "The body is not UTF-8."))
+}
+
 /// Parameters from the path.
 pub struct Params<T>(pub T);
 

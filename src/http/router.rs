@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::{
     Router,
     http::{Method, header},
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 
 use super::web;
 use crate::{
     app::App,
-    client::{account, login, register, versions},
+    client::{account, account_data, capabilities, devices, filter, login, profile, register, versions},
     error::Error,
 };
 
@@ -36,7 +36,7 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// Endpoints that have been there since r0, under both of their prefixes.
 fn client_v3() -> Router<Arc<App>> {
-    Router::new().merge(accounts())
+    Router::new().merge(accounts()).merge(user_data())
 }
 
 /// Accounts and sessions.
@@ -49,6 +49,28 @@ fn accounts() -> Router<Arc<App>> {
         .route("/logout", post(login::logout))
         .route("/logout/all", post(login::logout_all))
         .route("/account/whoami", get(account::whoami))
+        .route("/account/password", post(account::change_password))
+        .route("/account/deactivate", post(account::deactivate))
+        .route("/account/3pid", get(account::threepids))
+        .route("/devices", get(devices::list))
+        .route("/devices/{deviceId}", get(devices::get).put(devices::update).delete(devices::delete))
+        .route("/delete_devices", post(devices::delete_many))
+        .route("/capabilities", get(capabilities::capabilities))
+}
+
+/// What users show of themselves, and what their clients keep here.
+fn user_data() -> Router<Arc<App>> {
+    let field = get(profile::get_field).put(profile::set_field).delete(profile::delete_field);
+    let in_room = get(account_data::get_in_room).put(account_data::set_in_room);
+    Router::new()
+        .route("/profile/{userId}", get(profile::get))
+        .route("/profile/{userId}/{keyName}", field)
+        .route("/user/{userId}/account_data/{type}", get(account_data::get).put(account_data::set))
+        .route("/user/{userId}/rooms/{roomId}/account_data/{type}", in_room)
+        .route("/user/{userId}/rooms/{roomId}/tags", get(account_data::tags))
+        .route("/user/{userId}/rooms/{roomId}/tags/{tag}", put(account_data::set_tag).delete(account_data::delete_tag))
+        .route("/user/{userId}/filter", post(filter::define))
+        .route("/user/{userId}/filter/{filterId}", get(filter::get))
 }
 
 /// Endpoints that came with v1.

@@ -36,6 +36,8 @@ pub enum Index {
     Device = b'D',
     /// User → room (0: global), type: account data.
     AccountData = b'A',
+    /// User → bytes of all their account data.
+    AccountDataSize = b'B',
     /// User → device, transaction: what it answered.
     Transaction = b'T',
     /// User → filter.

@@ -3,12 +3,12 @@
 use ruma::{OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::{Users, sessions::deactivated};
+use super::{Users, profiles, sessions::deactivated};
 use crate::{
     error::{Error, Result},
     ids::UserNum,
     store::{
-        Commit, Family, Key, LogEntry, Notice, Read, Ticket,
+        Commit, Family, Key, LogEntry, Notice, Read,
         keys::{Index, KeyBuilder},
     },
 };
@@ -72,10 +72,69 @@ impl Users {
             if self.account(user)?.is_some() {
                 return Err(in_use());
             }
-            self.put_account(user, &row)
+            self.store.commit(|_| {
+                // Followers that list users learn of this one as of a new profile.
+                let mut commit = Commit::new(LogEntry::Profile(user));
+                commit.put_row(Family::Index, key(user), &row).notify(Notice::User(user));
+                if !row.guest {
+                    commit.put(Family::Index, profiles::key(user), profiles::initial(new.user_id.localpart()));
+                }
+                commit
+            })
         };
         ticket.durable().await?;
         Ok(user)
+    }
+
+    /// Ends an account for good: nobody can log in to it any more, and its name stays taken. A follower of the
+    /// log makes the user leave their rooms. `erase`: what the account kept goes as well.
+    pub async fn deactivate(&self, user: UserNum, erase: bool) -> Result<()> {
+        let ticket = {
+            let _lock = self.locks.user(user);
+            let mut row = self.account(user)?.ok_or_else(no_account)?;
+            row.password = None;
+            row.deactivated = true;
+            row.erased |= erase;
+            let mut commit = Commit::new(LogEntry::Deactivated(user));
+            let revoked = self.remove_devices(&mut commit, user, &self.device_ids(user)?)?;
+            if erase {
+                commit.delete(Family::Index, profiles::key(user));
+                self.erase_account_data(&mut commit, user)?;
+                self.erase_filters(&mut commit, user)?;
+            }
+            commit.put_row(Family::Index, key(user), &row).notify(Notice::User(user));
+            let ticket = self.store.commit(|_| commit);
+            self.tokens.forget(&revoked);
+            ticket
+        };
+        ticket.durable().await?;
+        Ok(())
+    }
+
+    /// Makes a user an administrator of the server, or one no more.
+    pub async fn set_admin(&self, user: UserNum, admin: bool) -> Result<()> {
+        self.change_account(user, |row| row.admin = admin).await
+    }
+
+    /// Whether the user administers the server.
+    pub fn is_admin(&self, user: UserNum) -> Result<bool> {
+        Ok(self.account(user)?.is_some_and(|row| row.admin && !row.deactivated))
+    }
+
+    /// Whether it is a local user who can log in.
+    pub fn is_active(&self, user: UserNum) -> Result<bool> {
+        Ok(self.account(user)?.is_some_and(|row| !row.deactivated))
+    }
+
+    /// Whether the user wanted to be forgotten: who comes later sees their events redacted.
+    pub fn is_erased(&self, user: UserNum) -> Result<bool> {
+        Ok(self.account(user)?.is_some_and(|row| row.erased))
+    }
+
+    /// The number of a local user who has, or had, an account; 404 `M_NOT_FOUND` else.
+    pub fn local_user(&self, user_id: &UserId) -> Result<UserNum> {
+        let user = self.store.user_num(user_id)?.ok_or_else(no_account)?;
+        self.account(user)?.map(|_| user).ok_or_else(no_account)
     }
 
     /// Sets a new password, and nothing else.
@@ -130,18 +189,14 @@ impl Users {
             let _lock = self.locks.user(user);
             let mut row = self.account(user)?.ok_or_else(no_account)?;
             change(&mut row);
-            self.put_account(user, &row)
+            self.store.commit(|_| {
+                let mut commit = Commit::new(LogEntry::User(user));
+                commit.put_row(Family::Index, key(user), &row).notify(Notice::User(user));
+                commit
+            })
         };
         ticket.durable().await?;
         Ok(())
-    }
-
-    fn put_account(&self, user: UserNum, row: &AccountRow) -> Ticket {
-        self.store.commit(|_| {
-            let mut commit = Commit::new(LogEntry::User(user));
-            commit.put_row(Family::Index, key(user), row).notify(Notice::User(user));
-            commit
-        })
     }
 }
 
@@ -149,6 +204,7 @@ fn in_use() -> Error {
     Error::bad_request("M_USER_IN_USE", "This user name is taken.")
 }
 
-fn no_account() -> Error {
-    Error::not_found("There is no such account.")
+/// 404 `M_NOT_FOUND`.
+pub(super) fn no_account() -> Error {
+    Error::not_found("There is no such user here.")
 }

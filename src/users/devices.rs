@@ -18,6 +18,8 @@ use crate::{
 
 /// A user may have this many devices; one more, and the one not seen for longest is logged out.
 const MAX_DEVICES: usize = 500;
+/// A device ID or the name of a device may have this many bytes.
+pub(super) const MAX_NAME: usize = 255;
 
 /// The hashes of tokens that were issued together.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -99,6 +101,9 @@ impl Users {
 
     /// Names a device; 404 `M_NOT_FOUND` if the user has none of that ID.
     pub async fn rename_device(&self, user: UserNum, device_id: &DeviceId, name: String) -> Result<()> {
+        if name.len() > MAX_NAME {
+            return Err(Error::invalid_param("The name of a device has at most 255 bytes."));
+        }
         let ticket = {
             let _lock = self.locks.user(user);
             let mut row = self.device(user, device_id)?.ok_or_else(no_device)?;

@@ -1,9 +1,23 @@
-//! Filters: what a client wants to see of a sync.
+//! Filters: what a client wants to see of a sync, and their store. A filter's ID is its content's hash, so that
+//! a client which uploads the same one at each start adds nothing.
 
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::error::{Error, Result};
+use super::Users;
+use crate::{
+    error::{Error, Result},
+    ids::{Position, UserNum},
+    store::{
+        Commit, Family, Key, LogEntry, Read, decode,
+        keys::{Index, KeyBuilder},
+    },
+};
+
+/// A filter's JSON may have this many bytes.
+const MAX_FILTER: usize = 64 << 10;
+/// A user may have this many filters; one more, and the oldest goes.
+const MAX_FILTERS: usize = 200;
 
 /// What a client wants to see of a sync.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -177,6 +191,85 @@ fn matches(pattern: &str, text: &str) -> bool {
         text = &text[at + part.len()..];
     }
     text.ends_with(end)
+}
+
+#[derive(Serialize, Deserialize)]
+struct FilterRow {
+    position: Position,
+    json: String,
+}
+
+fn key(user: UserNum, id: &str) -> Key {
+    KeyBuilder::user(user, Index::Filter).tail(id.as_bytes()).build()
+}
+
+impl Users {
+    /// Keeps a filter and gives it an ID.
+    pub async fn store_filter(&self, user: UserNum, json: &str) -> Result<String> {
+        Filter::parse(json)?;
+        if json.len() > MAX_FILTER {
+            return Err(Error::new(413, "M_TOO_LARGE", "A filter has at most 64 KiB."));
+        }
+        let id = blake3::hash(json.as_bytes()).to_hex()[..16].to_owned();
+        if self.filter_row(user, &id)?.is_some() {
+            return Ok(id);
+        }
+        let ticket = {
+            let _lock = self.locks.user(user);
+            let surplus = self.surplus_filter(user)?;
+            self.store.commit(|position| {
+                let mut commit = Commit::new(LogEntry::Housekeeping);
+                commit.put_row(Family::Index, key(user, &id), &FilterRow { position, json: json.to_owned() });
+                if let Some(surplus) = surplus {
+                    commit.delete(Family::Index, surplus);
+                }
+                commit
+            })
+        };
+        ticket.durable().await?;
+        Ok(id)
+    }
+
+    /// The JSON of a filter as it was uploaded; 404 `M_NOT_FOUND` if it wasn't, or is forgotten.
+    pub fn filter_json(&self, user: UserNum, id: &str) -> Result<String> {
+        let row = self.filter_row(user, id)?.ok_or_else(|| Error::not_found("There is no filter of that ID."))?;
+        Ok(row.json)
+    }
+
+    /// The same, read.
+    pub fn filter(&self, user: UserNum, id: &str) -> Result<Filter> {
+        Filter::parse(&self.filter_json(user, id)?)
+    }
+
+    fn filter_row(&self, user: UserNum, id: &str) -> Result<Option<FilterRow>> {
+        Ok(self.store.latest().get_row(Family::Index, &key(user, id))?)
+    }
+
+    /// Adds the deletion of all filters to a commit that the caller queues under the user's lock.
+    pub(super) fn erase_filters(&self, commit: &mut Commit, user: UserNum) -> Result<()> {
+        let prefix = KeyBuilder::user(user, Index::Filter).build();
+        for (key, _) in self.store.snapshot().scan_prefix(Family::Index, &prefix).collect_rows()? {
+            commit.delete(Family::Index, key);
+        }
+        Ok(())
+    }
+
+    /// The key of the oldest filter, if there are as many as there may be.
+    fn surplus_filter(&self, user: UserNum) -> Result<Option<Key>> {
+        let prefix = KeyBuilder::user(user, Index::Filter).build();
+        let rows = self.store.snapshot().scan_prefix(Family::Index, &prefix).collect_rows()?;
+        if rows.len() < MAX_FILTERS {
+            return Ok(None);
+        }
+        let mut oldest: Option<(Position, Key)> = None;
+        for (key, value) in rows {
+            let row: FilterRow = decode(Family::Index, &value)?;
+            if oldest.as_ref().is_none_or(|(position, _)| row.position < *position) {
+                oldest = Some((row.position, key));
+            }
+        }
+        Ok(oldest.map(|(_, key)| key))
+    }
 }
 
 #[cfg(test)]

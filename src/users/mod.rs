@@ -3,6 +3,7 @@
 //! Invariant: what is read and then written (an account, its devices, its tokens) is read from `Store::latest`
 //! and queued under the user's lock, so that no two writers build on the same row.
 
+mod account_data;
 mod accounts;
 mod devices;
 pub mod feed;
@@ -10,7 +11,9 @@ pub mod filters;
 mod interactive;
 mod locks;
 mod passwords;
+mod profiles;
 mod sessions;
+mod tags;
 mod tokens;
 mod usernames;
 
@@ -19,8 +22,11 @@ use std::sync::Arc;
 use ruma::{OwnedDeviceId, OwnedServerName, OwnedUserId};
 
 pub use self::{
+    account_data::AccountData,
     accounts::NewAccount,
+    devices::Device,
     interactive::{AuthData, Operation, Stage},
+    profiles::Profile,
     sessions::{NewSession, StartedSession},
     usernames::Identifier,
 };

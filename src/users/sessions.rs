@@ -6,7 +6,7 @@ use ruma::{OwnedDeviceId, OwnedUserId};
 
 use super::{
     Session, Users,
-    devices::{self, DeviceRow, TokenPair},
+    devices::{self, DeviceRow, MAX_NAME, TokenPair},
     tokens::{self, TokenHash, TokenKind, TokenRow},
 };
 use crate::{
@@ -21,8 +21,6 @@ pub const ACCESS_LIFETIME_MS: u64 = 60 * 60 * 1000;
 pub const REFRESH_LIFETIME_MS: u64 = 90 * 24 * 60 * 60 * 1000;
 /// Letters of a device ID that the server chooses.
 const GENERATED_LENGTH: usize = 10;
-/// A device ID or the name of a device may have this many bytes.
-const MAX_NAME: usize = 255;
 
 /// How a client wants to be logged in.
 #[derive(Debug, Default)]

@@ -1,0 +1,66 @@
+//! Profiles (client-server API, "Profiles").
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use ruma::{OwnedUserId, UserId};
+use serde_json::{Map, Value};
+
+use super::session::require_self;
+use crate::{
+    app::App,
+    error::{Error, Result},
+    http::{
+        answer::{RawJson, empty},
+        extract::{self, Params},
+    },
+    users::Session,
+};
+
+/// `GET /_matrix/client/v3/profile/{userId}`
+pub async fn get(
+    State(app): State<Arc<App>>,
+    Params(user_id): Params<OwnedUserId>,
+) -> Result<Json<Map<String, Value>>> {
+    Ok(Json(fields(&app, &user_id)?))
+}
+
+/// `GET /_matrix/client/v3/profile/{userId}/{keyName}`
+pub async fn get_field(
+    State(app): State<Arc<App>>,
+    Params((user_id, field)): Params<(OwnedUserId, String)>,
+) -> Result<Json<Map<String, Value>>> {
+    let value = fields(&app, &user_id)?.remove(&field);
+    let value = value.ok_or_else(|| Error::not_found("This user has no such field in their profile."))?;
+    Ok(Json(Map::from_iter([(field, value)])))
+}
+
+/// `PUT /_matrix/client/v3/profile/{userId}/{keyName}`
+pub async fn set_field(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params((user_id, field)): Params<(OwnedUserId, String)>,
+    extract::Json(mut body): extract::Json<Map<String, Value>>,
+) -> Result<RawJson> {
+    require_self(&session, &user_id)?;
+    let value = body
+        .remove(&field)
+        .ok_or_else(|| Error::bad_request("M_MISSING_PARAM", "The body must hold the field that the path names."))?;
+    app.users.set_profile_field(session.user, &field, value).await?;
+    Ok(empty())
+}
+
+/// `DELETE /_matrix/client/v3/profile/{userId}/{keyName}`
+pub async fn delete_field(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params((user_id, field)): Params<(OwnedUserId, String)>,
+) -> Result<RawJson> {
+    require_self(&session, &user_id)?;
+    app.users.delete_profile_field(session.user, &field).await?;
+    Ok(empty())
+}
+
+fn fields(app: &App, user_id: &UserId) -> Result<Map<String, Value>> {
+    app.users.profile_fields(app.users.local_user(user_id)?)
+}

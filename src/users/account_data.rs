@@ -1,0 +1,219 @@
+//! Account data: what clients keep here for their user, of all rooms or of one.
+//!
+//! Invariant: exactly one row of the feed for each room and type, at the position that the current row names.
+//! Deletion keeps an empty row, so that it is told once to each client.
+
+use std::collections::HashSet;
+
+use ruma::{OwnedUserId, UserId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Users, feed::FeedEntry};
+use crate::{
+    error::{Error, Result},
+    ids::{Position, RoomNum, UserNum},
+    store::{
+        Commit, Family, Key, LogEntry, Notice, Read, Snapshot, StoreError, decode,
+        keys::{self, Index, KeyBuilder},
+    },
+};
+
+/// The content of one type may have this many bytes.
+const MAX_CONTENT: usize = 64 << 10;
+/// A type may have this many bytes.
+const MAX_TYPE: usize = 255;
+/// All of a user's account data may have this many bytes, names included.
+const MAX_TOTAL: u64 = 16 << 20;
+/// What a row counts for beside its content and type, bytes.
+const ROW_OVERHEAD: usize = 64;
+
+/// Account data of one type, in a room or global.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountData {
+    /// The room, `None` for what is global.
+    pub room: Option<RoomNum>,
+    /// Its type.
+    pub kind: String,
+    /// A JSON object; `{}` after deletion.
+    pub content: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AccountDataRow {
+    position: Position,
+    /// Empty after deletion.
+    content: String,
+}
+
+fn key(user: UserNum, room: Option<RoomNum>, kind: &str) -> Key {
+    KeyBuilder::user(user, Index::AccountData).u32(room.unwrap_or_default().0).tail(kind.as_bytes()).build()
+}
+
+fn size_key(user: UserNum) -> Key {
+    KeyBuilder::user(user, Index::AccountDataSize).build()
+}
+
+/// Bytes that a row counts for.
+fn weight(kind: &str, content: &str) -> u64 {
+    (ROW_OVERHEAD + kind.len() + content.len()) as u64
+}
+
+impl Users {
+    /// The content of a type, `None` if there is none (any more).
+    pub fn account_data(
+        &self,
+        read: &impl Read,
+        user: UserNum,
+        room: Option<RoomNum>,
+        kind: &str,
+    ) -> Result<Option<String>> {
+        let row: Option<AccountDataRow> = read.get_row(Family::Index, &key(user, room, kind))?;
+        Ok(row.map(|row| row.content).filter(|content| !content.is_empty()))
+    }
+
+    /// Sets the content of a type: a JSON object, of which `{}` is deletion.
+    pub async fn set_account_data(
+        &self,
+        user: UserNum,
+        room: Option<RoomNum>,
+        kind: &str,
+        content: &str,
+    ) -> Result<()> {
+        let object: Map<String, Value> = serde_json::from_str(content).map_err(|error| {
+            let errcode = if error.is_data() { "M_BAD_JSON" } else { "M_NOT_JSON" };
+            Error::bad_request(errcode, "Account data must be a JSON object.")
+        })?;
+        let content = if object.is_empty() { "" } else { content };
+        self.change_account_data(user, room, kind, |_| Ok(content.to_owned())).await
+    }
+
+    /// Sets the content of a type to what `change` makes of the old one. Empty text is deletion.
+    pub(super) async fn change_account_data(
+        &self,
+        user: UserNum,
+        room: Option<RoomNum>,
+        kind: &str,
+        change: impl FnOnce(Option<&str>) -> Result<String>,
+    ) -> Result<()> {
+        if kind.len() > MAX_TYPE {
+            return Err(Error::invalid_param("A type of account data has at most 255 bytes."));
+        }
+        let ticket = {
+            let _lock = self.locks.user(user);
+            let latest = self.store.latest();
+            let key = key(user, room, kind);
+            let before: Option<AccountDataRow> = latest.get_row(Family::Index, &key)?;
+            let old = before.as_ref().map(|row| row.content.as_str()).filter(|content| !content.is_empty());
+            let content = change(old)?;
+            let size: u64 = latest.get_row(Family::Index, &size_key(user))?.unwrap_or_default();
+            let replaced = before.as_ref().map_or(0, |row| weight(kind, &row.content));
+            let size = size.saturating_sub(replaced) + weight(kind, &content);
+            if content.len() > MAX_CONTENT || size > MAX_TOTAL {
+                return Err(Error::new(413, "M_TOO_LARGE", "This is too much account data to be kept here."));
+            }
+            self.store.commit(|position| {
+                let mut commit = Commit::new(LogEntry::User(user));
+                if let Some(before) = before {
+                    commit.delete(Family::Feed, keys::user_position(user, before.position));
+                }
+                let entry = FeedEntry::AccountData(room, kind.to_owned());
+                commit
+                    .put_row(Family::Index, key, &AccountDataRow { position, content })
+                    .put_row(Family::Index, size_key(user), &size)
+                    .put_row(Family::Feed, keys::user_position(user, position), &entry)
+                    .notify(Notice::User(user));
+                commit
+            })
+        };
+        ticket.durable().await?;
+        Ok(())
+    }
+
+    /// What changed after `since`, deletions included, in the order of the changes.
+    pub fn account_data_since(&self, snapshot: &Snapshot, user: UserNum, since: Position) -> Result<Vec<AccountData>> {
+        let start = keys::user_position(user, Position(since.0 + 1));
+        let end = keys::user_position(user, Position(snapshot.position().0 + 1));
+        let mut rows = snapshot.scan(Family::Feed, &start, &end);
+        let mut changed = Vec::new();
+        while let Some((_, value)) = rows.next()? {
+            let FeedEntry::AccountData(room, kind) = decode(Family::Feed, value)? else { continue };
+            let content = self.account_data(snapshot, user, room, &kind)?.unwrap_or_else(|| "{}".to_owned());
+            changed.push(AccountData { room, kind, content });
+        }
+        Ok(changed)
+    }
+
+    /// All that there is: what is global first, then by room.
+    pub fn all_account_data(&self, snapshot: &Snapshot, user: UserNum) -> Result<Vec<AccountData>> {
+        let prefix = KeyBuilder::user(user, Index::AccountData).build();
+        let mut rows = snapshot.scan_prefix(Family::Index, &prefix);
+        let mut all = Vec::new();
+        while let Some((key, value)) = rows.next()? {
+            let (room, kind) = read_key(&key[prefix.len()..]).ok_or(StoreError::Malformed(Family::Index))?;
+            let row: AccountDataRow = decode(Family::Index, value)?;
+            if !row.content.is_empty() {
+                all.push(AccountData { room, kind, content: row.content });
+            }
+        }
+        Ok(all)
+    }
+
+    /// Whom the user ignores. What is malformed in their list ignores nobody.
+    pub fn ignored_users(&self, read: &impl Read, user: UserNum) -> Result<HashSet<OwnedUserId>> {
+        let content = self.account_data(read, user, None, "m.ignored_user_list")?;
+        Ok(content.map(|content| parse_ignored(&content)).unwrap_or_default())
+    }
+
+    /// Adds the deletion of all account data to a commit that the caller queues under the user's lock.
+    pub(super) fn erase_account_data(&self, commit: &mut Commit, user: UserNum) -> Result<()> {
+        let snapshot = self.store.snapshot();
+        let prefix = KeyBuilder::user(user, Index::AccountData).build();
+        let mut rows = snapshot.scan_prefix(Family::Index, &prefix);
+        while let Some((key, value)) = rows.next()? {
+            let row: AccountDataRow = decode(Family::Index, value)?;
+            commit.delete(Family::Index, Key::from_slice(key));
+            commit.delete(Family::Feed, keys::user_position(user, row.position));
+        }
+        commit.delete(Family::Index, size_key(user));
+        Ok(())
+    }
+}
+
+/// The room and type of a key, behind its prefix.
+fn read_key(rest: &[u8]) -> Option<(Option<RoomNum>, String)> {
+    let room = keys::read_u32(rest, 0)?;
+    let kind = String::from_utf8(rest.get(4..)?.to_owned()).ok()?;
+    Some(((room != 0).then_some(RoomNum(room)), kind))
+}
+
+fn parse_ignored(content: &str) -> HashSet<OwnedUserId> {
+    #[derive(Deserialize)]
+    struct IgnoredUserList {
+        ignored_users: Map<String, Value>,
+    }
+    let list = serde_json::from_str::<IgnoredUserList>(content);
+    let names = list.map(|list| list.ignored_users).unwrap_or_default();
+    names.keys().filter_map(|name| Some(<&UserId>::try_from(name.as_str()).ok()?.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn malformed_lists_ignore_nobody() {
+        for content in [r#"{"ignored_users":["@a:b"]}"#, r#"{"other":1}"#, r#"{"ignored_users":{"a":{}}}"#] {
+            assert!(parse_ignored(content).is_empty(), "{content}");
+        }
+        let list = parse_ignored(r#"{"ignored_users":{"@a:b":{},"nobody":{},"@c:d":3}}"#);
+        assert_eq!(list.len(), 2);
+    }
+
+    #[test]
+    fn keys_read_back() {
+        let rest = |key: Key| read_key(&key[5..]).unwrap();
+        assert_eq!(rest(key(UserNum(7), None, "m.direct")), (None, "m.direct".to_owned()));
+        assert_eq!(rest(key(UserNum(7), Some(RoomNum(9)), "m.tag")), (Some(RoomNum(9)), "m.tag".to_owned()));
+    }
+}
