@@ -5,11 +5,15 @@ use std::sync::Arc;
 use axum::{
     Router,
     http::{Method, header},
+    middleware::from_fn_with_state,
     routing::{get, post, put},
 };
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 
-use super::web;
+use super::{
+    rate_limit::{self, RateLimits},
+    web,
+};
 use crate::{
     app::App,
     client::{account, account_data, capabilities, devices, filter, login, profile, register, versions},
@@ -18,14 +22,18 @@ use crate::{
 
 /// The whole server as one service.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new()
+    let mut routes = Router::new()
         .route("/_matrix/client/versions", get(versions::versions))
         .nest("/_matrix/client/r0", client_v3())
         .nest("/_matrix/client/v3", client_v3())
         .nest("/_matrix/client/v1", client_v1())
         .merge(web::routes())
         .method_not_allowed_fallback(method_not_allowed)
-        .fallback(unrecognized)
+        .fallback(unrecognized);
+    if app.config.rate_limits.enabled {
+        routes = routes.layer(from_fn_with_state((app.clone(), RateLimits::new()), rate_limit::limit));
+    }
+    routes
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             // The panic hook has logged it already.
             axum::response::IntoResponse::into_response(Error::internal("a handler panicked"))
