@@ -11,8 +11,10 @@ Promise.withResolvers ??= function withResolvers() {
 };
 
 const sdk = await import("matrix-js-sdk");
-const { logger } = await import("matrix-js-sdk/lib/logger.js");
-logger.setLevel?.("silent");
+const { logger: common } = await import("matrix-js-sdk/lib/logger.js");
+common.setLevel("silent");
+const quiet = () => {};
+const logger = { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet, getChild: () => logger };
 
 export class Person {
   /// Registers as a client does that knows nothing of the server: it asks which stages there are.
