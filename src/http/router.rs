@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     app::App,
-    client::{account, account_data, capabilities, devices, filter, login, profile, register, versions},
+    client::{account, account_data, capabilities, devices, filter, login, profile, push_rules, register, versions},
     error::Error,
 };
 
@@ -77,6 +77,8 @@ fn user_data() -> Router<Arc<App>> {
         .route("/user/{userId}/rooms/{roomId}/account_data/{type}", in_room)
         .route("/user/{userId}/rooms/{roomId}/tags", get(account_data::tags))
         .route("/user/{userId}/rooms/{roomId}/tags/{tag}", put(account_data::set_tag).delete(account_data::delete_tag))
+        .route("/pushrules/", get(push_rules::all))
+        .route("/pushrules/global/", get(push_rules::global))
         .route("/user/{userId}/filter", post(filter::define))
         .route("/user/{userId}/filter/{filterId}", get(filter::get))
 }

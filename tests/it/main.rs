@@ -7,3 +7,4 @@ mod accounts;
 mod limits;
 mod sessions;
 mod user_data;
+mod web;

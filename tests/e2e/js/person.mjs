@@ -1,5 +1,7 @@
 // Alice: somebody with a matrix-js-sdk client, and a record of all that its sync brings.
 
+import { until } from "./wait.mjs";
+
 // Node 20 lacks it; the SDK takes it for granted.
 Promise.withResolvers ??= function withResolvers() {
   let resolve, reject;
@@ -50,11 +52,10 @@ export class Person {
 
   /// Starts to sync; returns once the first sync is through.
   async start(limit = 500) {
-    const ready = new Promise((resolve) => {
-      this.client.on(sdk.ClientEvent.Sync, (state) => state === "PREPARED" && resolve());
-    });
+    const states = [];
+    this.client.on(sdk.ClientEvent.Sync, (state) => states.push(state));
     await this.client.startClient({ initialSyncLimit: limit });
-    await ready;
+    await until("the first sync is through", () => states.includes("PREPARED"));
     this.gaps = 0;
   }
 
