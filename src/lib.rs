@@ -5,6 +5,7 @@
 //! Arrows between modules point down only; `tests/layers.rs` holds them.
 
 pub mod app;
+pub mod check;
 pub mod cli;
 pub mod client;
 pub mod clock;

@@ -2,6 +2,8 @@
 //!
 //! A command that fails says why in one sentence on standard error and exits with 1.
 
+mod backup;
+mod check;
 mod serve;
 
 use std::error::Error;
@@ -10,7 +12,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, Overrides};
+use crate::{
+    config::{Config, Overrides},
+    store::{Store, StoreOptions},
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,6 +69,14 @@ struct Settings {
 enum Command {
     /// Run the server until SIGINT or SIGTERM (the default)
     Serve,
+    /// Read the whole database of a stopped server and say what is wrong
+    Check,
+    /// Copy the database of a stopped server into a new folder
+    Backup {
+        /// The folder, which must not exist yet
+        #[arg(value_name = "DIR")]
+        target: PathBuf,
+    },
 }
 
 impl Settings {
@@ -95,7 +108,17 @@ fn dispatch(mut cli: Cli) -> Result<(), Box<dyn Error>> {
     let config = Config::load(cli.settings.config.as_deref(), overrides)?;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(config),
+        Command::Check => check::run(&config),
+        Command::Backup { target } => backup::run(&config, &target),
     }
+}
+
+/// The database of a server that is stopped: it has to be there, and in nobody's hands.
+fn closed_store(config: &Config) -> Result<Store, Box<dyn Error>> {
+    if !config.data_dir.join("db").is_dir() {
+        return Err(format!("there is no database in {}", config.data_dir.display()).into());
+    }
+    Ok(Store::open(&config.data_dir, StoreOptions::default())?)
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ pub mod devices;
 pub mod filter;
 pub mod login;
 pub mod profile;
-pub mod push_rules;
 pub mod register;
 mod session;
 pub mod versions;

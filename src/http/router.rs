@@ -5,35 +5,27 @@ use std::sync::Arc;
 use axum::{
     Router,
     http::{Method, header},
-    middleware::from_fn_with_state,
     routing::{get, post, put},
 };
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 
-use super::{
-    rate_limit::{self, RateLimits},
-    web,
-};
+use super::web;
 use crate::{
     app::App,
-    client::{account, account_data, capabilities, devices, filter, login, profile, push_rules, register, versions},
+    client::{account, account_data, capabilities, devices, filter, login, profile, register, versions},
     error::Error,
 };
 
 /// The whole server as one service.
 pub fn router(app: Arc<App>) -> Router {
-    let mut routes = Router::new()
+    Router::new()
         .route("/_matrix/client/versions", get(versions::versions))
         .nest("/_matrix/client/r0", client_v3())
         .nest("/_matrix/client/v3", client_v3())
         .nest("/_matrix/client/v1", client_v1())
         .merge(web::routes())
         .method_not_allowed_fallback(method_not_allowed)
-        .fallback(unrecognized);
-    if app.config.rate_limits.enabled {
-        routes = routes.layer(from_fn_with_state((app.clone(), RateLimits::new()), rate_limit::limit));
-    }
-    routes
+        .fallback(unrecognized)
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             // The panic hook has logged it already.
             axum::response::IntoResponse::into_response(Error::internal("a handler panicked"))
@@ -77,8 +69,6 @@ fn user_data() -> Router<Arc<App>> {
         .route("/user/{userId}/rooms/{roomId}/account_data/{type}", in_room)
         .route("/user/{userId}/rooms/{roomId}/tags", get(account_data::tags))
         .route("/user/{userId}/rooms/{roomId}/tags/{tag}", put(account_data::set_tag).delete(account_data::delete_tag))
-        .route("/pushrules/", get(push_rules::all))
-        .route("/pushrules/global/", get(push_rules::global))
         .route("/user/{userId}/filter", post(filter::define))
         .route("/user/{userId}/filter/{filterId}", get(filter::get))
 }

@@ -69,10 +69,7 @@ impl Effects {
         if placement.verdict == Verdict::Accepted {
             let number = guard.head().next;
             redaction = redaction_of(guard, pdu, placement.before, number)?;
-            let room = guard.number();
-            rows.push((timestamp_key(room, pdu.origin_server_ts(), number), Vec::new()));
-            rows.extend(relation_row(room, pdu, number));
-            rows.extend(pdu.redacts().map(|target| (redaction_key(room, target, number), Vec::new())));
+            rows = event_rows(guard.number(), pdu, number);
         }
         Ok(Self { members, redaction, rows })
     }
@@ -195,6 +192,14 @@ fn may_redact(guard: &RoomGuard<'_>, state: NodeHash, by: &UserId, of: &UserId) 
     })
 }
 
+/// The rows of `index` that an accepted event has, whatever the room's state is.
+pub fn event_rows(room: RoomNum, pdu: &Pdu, number: EventNum) -> Vec<(Key, Vec<u8>)> {
+    let mut rows = vec![(timestamp_key(room, pdu.origin_server_ts(), number), Vec::new())];
+    rows.extend(relation_row(room, pdu, number));
+    rows.extend(pdu.redacts().map(|target| (redaction_key(room, target, number), Vec::new())));
+    rows
+}
+
 fn relation_row(room: RoomNum, pdu: &Pdu, number: EventNum) -> Option<(Key, Vec<u8>)> {
     let relating: Relating = serde_json::from_str(pdu.content().get()).ok()?;
     let relates_to = relating.relates_to?;
@@ -213,6 +218,6 @@ pub(super) fn timestamp_key(room: RoomNum, origin_server_ts: u64, number: EventN
 }
 
 /// `index`: room → event, redaction of it. No value.
-pub(super) fn redaction_key(room: RoomNum, target: &EventId, redaction: EventNum) -> Key {
+pub fn redaction_key(room: RoomNum, target: &EventId, redaction: EventNum) -> Key {
     KeyBuilder::room(room, Index::Redaction).tail(&keys::event_id(target.as_str())).u64(redaction.0).build()
 }

@@ -13,6 +13,7 @@ mod diff;
 mod node;
 mod path;
 mod update;
+mod verify;
 mod walk;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ pub use build::build;
 pub use diff::Change;
 pub use node::BUCKET_MAX;
 pub use path::{Path, Prefix, TrieKey};
+pub use verify::Verified;
 pub use walk::Entries;
 
 use crate::ids::EventNum;

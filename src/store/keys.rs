@@ -136,7 +136,7 @@ pub fn meta(name: &str) -> Key {
 }
 
 /// `names`: one of four maps, then the name or number.
-pub(super) fn name(map: u8, rest: &[u8]) -> Key {
+pub fn name(map: u8, rest: &[u8]) -> Key {
     let mut key = Key::from_slice(&[map]);
     key.extend_from_slice(rest);
     key

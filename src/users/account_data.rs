@@ -39,23 +39,27 @@ pub struct AccountData {
     pub content: String,
 }
 
+/// User → room, type: the current content, and where it was set.
 #[derive(Serialize, Deserialize)]
-struct AccountDataRow {
-    position: Position,
+pub struct AccountDataRow {
+    /// Where the feed tells of it.
+    pub position: Position,
     /// Empty after deletion.
-    content: String,
+    pub content: String,
 }
 
-fn key(user: UserNum, room: Option<RoomNum>, kind: &str) -> Key {
+/// `index`: user → account data.
+pub fn key(user: UserNum, room: Option<RoomNum>, kind: &str) -> Key {
     KeyBuilder::user(user, Index::AccountData).u32(room.unwrap_or_default().0).tail(kind.as_bytes()).build()
 }
 
-fn size_key(user: UserNum) -> Key {
+/// `index`: user → what all their account data weighs.
+pub fn size_key(user: UserNum) -> Key {
     KeyBuilder::user(user, Index::AccountDataSize).build()
 }
 
 /// Bytes that a row counts for.
-fn weight(kind: &str, content: &str) -> u64 {
+pub fn weight(kind: &str, content: &str) -> u64 {
     (ROW_OVERHEAD + kind.len() + content.len()) as u64
 }
 

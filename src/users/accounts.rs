@@ -15,7 +15,7 @@ use crate::{
 
 /// The row of an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct AccountRow {
+pub struct AccountRow {
     /// A PHC string; `None` for guests and for who was deactivated.
     pub password: Option<String>,
     pub admin: bool,

@@ -23,7 +23,7 @@ pub(super) const MAX_NAME: usize = 255;
 
 /// The hashes of tokens that were issued together.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct TokenPair {
+pub struct TokenPair {
     pub access: TokenHash,
     pub refresh: Option<TokenHash>,
 }
@@ -41,7 +41,7 @@ impl TokenPair {
 
 /// The row of a device.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct DeviceRow {
+pub struct DeviceRow {
     pub display_name: Option<String>,
     /// When it was last known to be seen when this row was written, milliseconds since the epoch.
     pub last_seen_ts: u64,
@@ -49,6 +49,14 @@ pub(super) struct DeviceRow {
     pub current: TokenPair,
     /// After a refresh: the tokens before it, until one of the new ones is used.
     pub previous: Option<TokenPair>,
+}
+
+impl DeviceRow {
+    /// The hashes of all tokens that the device may use.
+    pub fn token_hashes(&self) -> impl Iterator<Item = TokenHash> {
+        let pairs = std::iter::once(&self.current).chain(&self.previous);
+        pairs.flat_map(|pair| std::iter::once(pair.access).chain(pair.refresh))
+    }
 }
 
 /// A device as its user sees it.

@@ -193,10 +193,18 @@ fn matches(pattern: &str, text: &str) -> bool {
     text.ends_with(end)
 }
 
+/// User → filter's ID: the filter.
 #[derive(Serialize, Deserialize)]
-struct FilterRow {
-    position: Position,
-    json: String,
+pub struct FilterRow {
+    /// Where it was uploaded.
+    pub position: Position,
+    /// As it was uploaded.
+    pub json: String,
+}
+
+/// The ID of a filter, by its content.
+pub fn id_of(json: &str) -> String {
+    blake3::hash(json.as_bytes()).to_hex()[..16].to_owned()
 }
 
 fn key(user: UserNum, id: &str) -> Key {
@@ -210,7 +218,7 @@ impl Users {
         if json.len() > MAX_FILTER {
             return Err(Error::new(413, "M_TOO_LARGE", "A filter has at most 64 KiB."));
         }
-        let id = blake3::hash(json.as_bytes()).to_hex()[..16].to_owned();
+        let id = id_of(json);
         if self.filter_row(user, &id)?.is_some() {
             return Ok(id);
         }

@@ -12,6 +12,7 @@ mod interactive;
 mod locks;
 mod passwords;
 mod profiles;
+pub mod rows;
 mod sessions;
 mod tags;
 mod tokens;

@@ -27,17 +27,19 @@ use crate::{
 /// Sessions kept in memory.
 const CACHED: usize = 10_000;
 
-pub(super) type TokenHash = [u8; 32];
+/// A token's SHA-256.
+pub type TokenHash = [u8; 32];
 
+/// What a token is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum TokenKind {
+pub enum TokenKind {
     Access,
     Refresh,
 }
 
 /// What a token stands for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct TokenRow {
+pub struct TokenRow {
     pub kind: TokenKind,
     pub user: UserNum,
     pub device_id: OwnedDeviceId,
@@ -92,7 +94,8 @@ pub(super) fn hash(token: &str) -> TokenHash {
     Sha256::digest(token.as_bytes()).into()
 }
 
-pub(super) fn key(hash: &TokenHash) -> Key {
+/// `index`: 0 → token.
+pub fn key(hash: &TokenHash) -> Key {
     KeyBuilder::global(Index::Token).tail(hash).build()
 }
 

@@ -4,7 +4,6 @@
 mod common;
 
 mod accounts;
-mod limits;
+mod check;
 mod sessions;
 mod user_data;
-mod web;

@@ -1,7 +1,5 @@
 // Alice: somebody with a matrix-js-sdk client, and a record of all that its sync brings.
 
-import { until } from "./wait.mjs";
-
 // Node 20 lacks it; the SDK takes it for granted.
 Promise.withResolvers ??= function withResolvers() {
   let resolve, reject;
@@ -13,10 +11,8 @@ Promise.withResolvers ??= function withResolvers() {
 };
 
 const sdk = await import("matrix-js-sdk");
-const { logger: common } = await import("matrix-js-sdk/lib/logger.js");
-common.setLevel("silent");
-const quiet = () => {};
-const logger = { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet, getChild: () => logger };
+const { logger } = await import("matrix-js-sdk/lib/logger.js");
+logger.setLevel?.("silent");
 
 export class Person {
   /// Registers as a client does that knows nothing of the server: it asks which stages there are.
@@ -52,10 +48,11 @@ export class Person {
 
   /// Starts to sync; returns once the first sync is through.
   async start(limit = 500) {
-    const states = [];
-    this.client.on(sdk.ClientEvent.Sync, (state) => states.push(state));
+    const ready = new Promise((resolve) => {
+      this.client.on(sdk.ClientEvent.Sync, (state) => state === "PREPARED" && resolve());
+    });
     await this.client.startClient({ initialSyncLimit: limit });
-    await until("the first sync is through", () => states.includes("PREPARED"));
+    await ready;
     this.gaps = 0;
   }
 

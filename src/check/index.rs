@@ -1,0 +1,100 @@
+//! `index`: each row is of a kind that we know, and points at what is there.
+
+use serde::de::DeserializeOwned;
+
+use super::{Database, Report, accounts, members, report, row};
+use crate::{
+    event::StoredEvent,
+    ids::{EventNum, RoomNum},
+    rooms::indexes,
+    store::{
+        Family, Read, StoreError, decode,
+        keys::{self, Index, read_u64},
+    },
+};
+
+/// A row of `index`, its key taken apart.
+pub(super) struct IndexRow<'a> {
+    pub key: &'a [u8],
+    /// The room or user that it belongs to, or 0.
+    pub owner: u32,
+    /// What follows the letter.
+    pub rest: &'a [u8],
+    pub value: &'a [u8],
+}
+
+type Check = fn(&Database<'_>, &IndexRow<'_>, &mut Report) -> Result<(), StoreError>;
+
+/// How the rows of each kind are checked.
+const KINDS: &[(Index, Check)] = &[
+    (Index::Member, members::check_member),
+    (Index::OwnRoom, members::check_own),
+    (Index::Timestamp, check_of_event),
+    (Index::Relation, check_of_event),
+    (Index::Redaction, check_of_event),
+    (Index::Account, accounts::check_account),
+    (Index::Device, accounts::check_device),
+    (Index::Token, accounts::check_token),
+    (Index::Profile, accounts::check_profile),
+    (Index::AccountData, accounts::check_account_data),
+    (Index::AccountDataSize, accounts::check_account_data_size),
+    (Index::Filter, accounts::check_filter),
+];
+
+/// Checks every row.
+pub(super) fn check(db: &Database<'_>, report: &mut Report) -> Result<(), StoreError> {
+    let mut rows = db.snapshot.scan(Family::Index, &[], &[]);
+    while let Some((key, value)) = rows.next()? {
+        report.count("index rows", 1);
+        let Some(row) = IndexRow::of(key, value) else {
+            report.wrong(report::row(Family::Index, key), "its key is malformed");
+            continue;
+        };
+        match KINDS.iter().find(|(kind, _)| *kind as u8 == key[4]) {
+            Some((_, check)) => check(db, &row, report)?,
+            None => report.wrong(row.place(), "its kind is unknown"),
+        }
+    }
+    Ok(())
+}
+
+impl<'a> IndexRow<'a> {
+    fn of(key: &'a [u8], value: &'a [u8]) -> Option<Self> {
+        Some(Self { key, owner: keys::read_u32(key, 0)?, rest: key.get(5..)?, value })
+    }
+
+    pub fn place(&self) -> String {
+        report::row(Family::Index, self.key)
+    }
+
+    /// The value, told as wrong if it is malformed.
+    pub fn decode<T: DeserializeOwned>(&self, report: &mut Report) -> Option<T> {
+        row(Family::Index, self.key, self.value, report)
+    }
+}
+
+/// A row that an event has because of its content: the event is there, accepted, and has such a row. Of a redacted
+/// event the content can't tell any more.
+fn check_of_event(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> Result<(), StoreError> {
+    let room = RoomNum(row.owner);
+    let number = row.rest.len().checked_sub(8).and_then(|at| read_u64(row.rest, at));
+    let number = EventNum(number.unwrap_or(0));
+    let key = keys::event(room, number);
+    let meta = db.snapshot.get(Family::EventMeta, &key)?;
+    let meta = meta.and_then(|meta| decode::<crate::rooms::rows::EventMeta>(Family::EventMeta, &meta).ok());
+    let event = db.snapshot.get(Family::EventJson, &key)?.and_then(|event| StoredEvent::decode(&event).ok());
+    let (Some(meta), Some(event)) = (meta, event) else {
+        report.wrong(row.place(), format!("it names {}, which is not there", report::event(room, number)));
+        return Ok(());
+    };
+    let its_own = || {
+        let pdu = event.to_pdu(&db.store.room_id(room).ok()?).ok()?;
+        let rows = indexes::event_rows(room, &pdu, number);
+        Some(rows.iter().any(|(key, value)| key.as_slice() == row.key && value == row.value))
+    };
+    let redacted_away = meta.redacted_by.is_some() && row.key[4] != Index::Timestamp as u8;
+    if !meta.is_visible() || !(redacted_away || its_own().unwrap_or(false)) {
+        report.wrong(row.place(), format!("{} has no such row", report::event(room, number)));
+    }
+    Ok(())
+}

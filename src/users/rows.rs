@@ -1,0 +1,9 @@
+//! The rows of accounts as the check of the database reads them.
+
+pub use super::{
+    account_data::{AccountDataRow, key as account_data_key, size_key as account_data_size_key, weight},
+    accounts::AccountRow,
+    devices::DeviceRow,
+    filters::FilterRow,
+    tokens::{TokenRow, key as token_key},
+};
