@@ -7,6 +7,7 @@ pub mod capabilities;
 pub mod devices;
 pub mod filter;
 pub mod login;
+pub mod messages;
 pub mod profile;
 pub mod register;
 mod session;

@@ -12,7 +12,9 @@ use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 use super::web;
 use crate::{
     app::App,
-    client::{account, account_data, capabilities, devices, filter, login, profile, register, versions},
+    client::{
+        account, account_data, capabilities, devices, filter, login, messages, profile, push_rules, register, versions,
+    },
     error::Error,
 };
 
@@ -36,7 +38,7 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// Endpoints that have been there since r0, under both of their prefixes.
 fn client_v3() -> Router<Arc<App>> {
-    Router::new().merge(accounts()).merge(user_data())
+    Router::new().merge(accounts()).merge(room_events()).merge(user_data())
 }
 
 /// Accounts and sessions.
@@ -71,6 +73,13 @@ fn user_data() -> Router<Arc<App>> {
         .route("/user/{userId}/rooms/{roomId}/tags/{tag}", put(account_data::set_tag).delete(account_data::delete_tag))
         .route("/user/{userId}/filter", post(filter::define))
         .route("/user/{userId}/filter/{filterId}", get(filter::get))
+}
+
+/// Events of rooms.
+fn room_events() -> Router<Arc<App>> {
+    Router::new()
+        .route("/rooms/{roomId}/send/{eventType}/{txnId}", put(messages::send))
+        .route("/rooms/{roomId}/redact/{eventId}/{txnId}", put(messages::redact))
 }
 
 /// Endpoints that came with v1.

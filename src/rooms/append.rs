@@ -157,6 +157,10 @@ impl RoomGuard<'_> {
     /// # Errors
     /// 403 `M_FORBIDDEN` if the auth rules deny it; 413 `M_TOO_LARGE`, 400 `M_BAD_JSON` if it has no valid form.
     pub fn append(&mut self, mut new: NewEvent) -> Result<Appended> {
+        // The one auth rule about an event's edges that ours can break: they are chosen well, but a create event has none.
+        if new.event_type == "m.room.create" {
+            return Err(Error::forbidden("A room has one create event, which is its first."));
+        }
         let transaction = new.transaction.take();
         let draft = new.draft(DraftRoom::Existing(self.room_id().clone()), self.rooms.clock.now_ms());
         let auth = self.select_auth(&draft)?;
@@ -290,6 +294,6 @@ impl RoomGuard<'_> {
 }
 
 /// What a client is told whose event has no valid form.
-fn format_error(error: FormatError) -> Error {
+pub(super) fn format_error(error: FormatError) -> Error {
     if error.is_size() { Error::new(413, "M_TOO_LARGE", error.to_string()) } else { Error::bad_json(error.to_string()) }
 }

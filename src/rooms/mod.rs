@@ -8,6 +8,8 @@ mod append;
 pub mod create;
 mod guard;
 pub mod indexes;
+mod indexes;
+pub mod messages;
 mod place;
 pub mod render;
 pub mod replay;
@@ -16,6 +18,7 @@ pub mod rows;
 pub mod select;
 mod stripped;
 pub mod timeline;
+mod transactions;
 pub mod view;
 pub mod visibility;
 

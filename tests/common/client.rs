@@ -38,6 +38,11 @@ impl TestClient {
         }
     }
 
+    /// The same client of a server that has moved, as after a restart.
+    pub fn at(&self, base_url: &str) -> Self {
+        Self { base_url: base_url.to_owned(), ..self.clone() }
+    }
+
     /// A request that is yet to be completed and sent. A path that starts with `/_` is taken as it is.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let prefix = if path.starts_with("/_") { "" } else { "/_matrix/client" };

@@ -10,10 +10,12 @@
 #![allow(dead_code, reason = "not every test binary calls all of it")]
 
 mod client;
+mod room;
 mod server;
 
 #[allow(unused_imports, reason = "the same")]
 pub use self::{
     client::{Answer, TestClient, encode},
+    room::TestRoom,
     server::{Builder, PASSWORD, TestServer},
 };

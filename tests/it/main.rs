@@ -5,5 +5,8 @@ mod common;
 
 mod accounts;
 mod check;
+mod limits;
+mod messages;
 mod sessions;
+mod transactions;
 mod user_data;

@@ -1,0 +1,50 @@
+//! Sending events (client-server API, "Sending events to a room" and "Redactions").
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use ruma::{OwnedEventId, OwnedRoomId};
+
+use crate::{
+    app::App,
+    error::Result,
+    http::{
+        answer::RawJson,
+        extract::{Params, RawBody, text},
+    },
+    json::ObjectWriter,
+    rooms::messages::{NewMessage, NewRedaction},
+    users::Session,
+};
+
+/// `PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}`
+pub async fn send(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params((room_id, event_type, transaction_id)): Params<(OwnedRoomId, String, String)>,
+    RawBody(body): RawBody,
+) -> Result<RawJson> {
+    let new = NewMessage { room_id, event_type, content: text(&body)?, transaction_id };
+    Ok(sent(app.rooms.send_message(&session, new).await?))
+}
+
+/// `PUT /_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}`
+pub async fn redact(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params((room_id, target, transaction_id)): Params<(OwnedRoomId, OwnedEventId, String)>,
+    RawBody(body): RawBody,
+) -> Result<RawJson> {
+    // Clients leave the body out where they have no reason to give.
+    let content = if body.is_empty() { "{}" } else { text(&body)? };
+    let new = NewRedaction { room_id, target, content, transaction_id };
+    Ok(sent(app.rooms.redact(&session, new).await?))
+}
+
+fn sent(event_id: OwnedEventId) -> RawJson {
+    let mut out = Vec::with_capacity(64);
+    let mut answer = ObjectWriter::open(&mut out);
+    answer.text("event_id", event_id.as_str());
+    answer.close();
+    RawJson(out)
+}
