@@ -6,6 +6,7 @@ pub mod account_data;
 pub mod capabilities;
 pub mod devices;
 pub mod filter;
+pub mod history;
 pub mod login;
 pub mod messages;
 pub mod profile;

@@ -13,7 +13,8 @@ use super::web;
 use crate::{
     app::App,
     client::{
-        account, account_data, capabilities, devices, filter, login, messages, profile, push_rules, register, versions,
+        account, account_data, capabilities, devices, filter, history, login, messages, profile, push_rules, register,
+        versions,
     },
     error::Error,
 };
@@ -80,11 +81,16 @@ fn room_events() -> Router<Arc<App>> {
     Router::new()
         .route("/rooms/{roomId}/send/{eventType}/{txnId}", put(messages::send))
         .route("/rooms/{roomId}/redact/{eventId}/{txnId}", put(messages::redact))
+        .route("/rooms/{roomId}/messages", get(history::messages))
+        .route("/rooms/{roomId}/event/{eventId}", get(history::event))
+        .route("/rooms/{roomId}/context/{eventId}", get(history::context))
 }
 
 /// Endpoints that came with v1.
 fn client_v1() -> Router<Arc<App>> {
-    Router::new().route("/register/m.login.registration_token/validity", get(register::token_validity))
+    Router::new()
+        .route("/register/m.login.registration_token/validity", get(register::token_validity))
+        .route("/rooms/{roomId}/timestamp_to_event", get(history::timestamp_to_event))
 }
 
 /// Any web client may use this server (client-server API, "Web Browser Clients").

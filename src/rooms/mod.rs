@@ -5,8 +5,10 @@
 
 mod ahead;
 mod append;
+pub mod context;
 pub mod create;
 mod guard;
+pub mod history;
 pub mod indexes;
 mod indexes;
 pub mod messages;

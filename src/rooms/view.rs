@@ -77,6 +77,11 @@ impl<'a, R: Read> RoomView<'a, R> {
         self.room
     }
 
+    /// The key of the room's trie.
+    pub fn trie_key(&self) -> &'a TrieKey {
+        self.key
+    }
+
     /// What it is read from.
     pub fn read(&self) -> &'a R {
         self.read

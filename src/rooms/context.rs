@@ -1,0 +1,117 @@
+//! What happened around an event, and around a moment.
+
+use std::collections::HashSet;
+
+use ruma::EventId;
+
+use super::{
+    history::{History, SeenEvent, Stretch},
+    select::EventSelector,
+    timeline::{Direction, Point},
+    view::ViewError,
+};
+use crate::{
+    error::{Error, Result},
+    ids::EventNum,
+    state::trie::NodeHash,
+    store::{
+        Family, StoreError,
+        keys::{Index, KeyBuilder, read_u64},
+    },
+    users::filters::RoomEventFilter,
+};
+
+/// Events that are looked at for one that the user may see, when a moment is looked for.
+const MAX_CANDIDATES: usize = 1_000;
+
+/// An event in its surroundings.
+pub struct Context {
+    /// The event.
+    pub event: SeenEvent,
+    /// What came before, newest first.
+    pub before: Vec<SeenEvent>,
+    /// What came after, oldest first.
+    pub after: Vec<SeenEvent>,
+    /// From where to page back.
+    pub start: Point,
+    /// From where to page on.
+    pub end: Point,
+    /// The state at the last event.
+    pub state: Vec<EventNum>,
+}
+
+impl History<'_> {
+    /// Up to `limit` events around one; 404 `M_NOT_FOUND` if the user can't see that one.
+    pub fn context(&mut self, event_id: &EventId, limit: usize, filter: &RoomEventFilter) -> Result<Context> {
+        let event = self.event(event_id)?;
+        let selector = EventSelector::new(filter);
+        let at = Point { anchor: event.meta.position, sub: u32::MAX };
+        let end = self.end()?;
+        let stretch = |from, to, direction, limit| Stretch { from, to, direction, limit, selector };
+        let before = self.walk(&stretch(at, Point::START, Direction::Backward, limit / 2))?;
+        let after = self.walk(&stretch(at.next(), end, Direction::Forward, limit - limit / 2))?;
+        let state = {
+            let shown: Vec<_> = before.events.iter().chain([&event]).chain(&after.events).collect();
+            self.state_for(&shown, after.events.last().unwrap_or(&event), filter)?
+        };
+        Ok(Context {
+            event,
+            start: before.next.unwrap_or(Point::START),
+            end: after.next.unwrap_or(end.max(at.next())),
+            before: before.events,
+            after: after.events,
+            state,
+        })
+    }
+
+    /// The state at `last`, as far as a filter wants it; with lazy members only those who sent what is `shown`.
+    fn state_for(
+        &self,
+        shown: &[&SeenEvent],
+        last: &SeenEvent,
+        filter: &RoomEventFilter,
+    ) -> Result<Vec<EventNum>, ViewError> {
+        let view = self.view();
+        let root = NodeHash(last.meta.after);
+        let members = view.trie_key().type_prefix("m.room.member");
+        let selector = EventSelector::new(filter);
+        let mut state = Vec::new();
+        for entry in view.state(root).entries() {
+            let (path, number) = entry?;
+            if !(filter.lazy_load_members && members.contains(&path)) && selector.matches(&view.event(number)?) {
+                state.push(number);
+            }
+        }
+        if filter.lazy_load_members {
+            let senders: HashSet<_> = shown.iter().map(|seen| seen.event.sender()).collect();
+            for sender in senders {
+                state.extend(view.state_at(root, "m.room.member", &sender)?);
+            }
+        }
+        Ok(state)
+    }
+
+    /// The event that the user may see closest to a time, in ms, at or after it or at or before it; 404
+    /// `M_NOT_FOUND` if there is none.
+    pub fn closest(&mut self, timestamp: u64, direction: Direction) -> Result<SeenEvent> {
+        let view = self.view();
+        let all = || KeyBuilder::room(view.room(), Index::Timestamp);
+        let mut rows = match direction {
+            Direction::Forward => {
+                view.read().scan(Family::Index, &all().u64(timestamp).build(), &all().u64(u64::MAX).build())
+            }
+            Direction::Backward => {
+                let end = all().u64(timestamp.saturating_add(1)).build();
+                view.read().scan_back(Family::Index, &all().u64(0).build(), &end)
+            }
+        };
+        for _ in 0..MAX_CANDIDATES {
+            let Some((key, _)) = rows.next()? else { break };
+            let number = read_u64(key, all().build().len() + 8).ok_or(StoreError::Malformed(Family::Index))?;
+            if let Some(seen) = self.look_at(EventNum(number))? {
+                return Ok(seen);
+            }
+        }
+        Err(Error::not_found("There is no event of that time that you may see."))
+    }
+}

@@ -1,0 +1,222 @@
+//! Reading back: the pages of a room's history as one user may see them, and single events of it.
+//!
+//! Invariant: no event leaves here that the user's `Eyes` don't see; a walk ends after a bounded number of rows,
+//! with the point to go on from.
+
+use std::collections::HashSet;
+
+use ruma::EventId;
+
+use super::{
+    Rooms,
+    render::Reader,
+    rows::{EventMeta, Membership},
+    select::EventSelector,
+    timeline::{Direction, Point},
+    view::{RoomView, ViewError},
+    visibility::{Eyes, HistoryVisibility},
+};
+use crate::{
+    error::{Error, Result},
+    event::StoredEvent,
+    ids::{EventNum, UserNum},
+    json::ArrayWriter,
+    state::trie::NodeHash,
+    store::Snapshot,
+    users::{Session, Users},
+};
+
+/// Rows that one walk looks at, at the most: a filter may match little.
+const MAX_ROWS: usize = 5_000;
+/// A page ends once its events have this many bytes.
+const MAX_PAGE_BYTES: usize = 4 << 20;
+
+/// One room's past in the eyes of one user.
+pub struct History<'a> {
+    view: RoomView<'a, Snapshot<'a>>,
+    eyes: Eyes<'a>,
+    reader: Reader<'a>,
+    ignored: HashSet<UserNum>,
+}
+
+/// An event with its row.
+pub struct SeenEvent {
+    /// Its number.
+    pub number: EventNum,
+    /// Its row.
+    pub meta: EventMeta,
+    /// The event.
+    pub event: StoredEvent,
+}
+
+/// Which part of a room's history somebody wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch<'a> {
+    /// Where to start.
+    pub from: Point,
+    /// Where to end, at the latest.
+    pub to: Point,
+    /// Which way.
+    pub direction: Direction,
+    /// At most so many events.
+    pub limit: usize,
+    /// Which ones.
+    pub selector: EventSelector<'a>,
+}
+
+/// What came of a walk.
+pub struct Walked {
+    /// The events, in the order of the walk.
+    pub events: Vec<SeenEvent>,
+    /// Where to go on; `None` at the end of what there is.
+    pub next: Option<Point>,
+}
+
+impl Rooms {
+    /// The room's past for who asks; 404 `M_NOT_FOUND` if nothing is known of the room here.
+    pub fn history<'a>(
+        &'a self,
+        snapshot: &'a Snapshot<'a>,
+        users: &Users,
+        session: &'a Session,
+        room_id: &ruma::RoomId,
+    ) -> Result<History<'a>> {
+        let view = self.view(snapshot, self.number(room_id)?);
+        let own = view.own(session.user)?.filter(|own| !own.forgotten || own.membership == Membership::Join);
+        let reader = Reader {
+            user_id: &session.user_id,
+            user: session.user,
+            device: session.device_id.as_str(),
+            now_ms: self.clock.now_ms(),
+            with_room_id: true,
+        };
+        let mut ignored = HashSet::new();
+        for user in users.ignored_users(snapshot, session.user)? {
+            ignored.extend(self.store.user_num(&user)?);
+        }
+        Ok(History { view, eyes: Eyes::new(view, &session.user_id, own), reader, ignored })
+    }
+}
+
+impl<'a> History<'a> {
+    /// The room.
+    pub fn view(&self) -> RoomView<'a, Snapshot<'a>> {
+        self.view
+    }
+
+    /// Whether the user may page through the room: present and former members may, and others where what is said
+    /// now is for them too. 403 `M_FORBIDDEN` if not.
+    pub fn require_access(&self) -> Result<()> {
+        let own = self.eyes.own();
+        if own.is_some_and(|own| own.was_joined()) {
+            return Ok(());
+        }
+        let head = self.view.head()?.ok_or_else(no_access)?;
+        match (self.view.history_visibility(head.root())?, own.map(|own| own.membership)) {
+            (HistoryVisibility::WorldReadable, _) | (HistoryVisibility::Invited, Some(Membership::Invite)) => Ok(()),
+            _ => Err(no_access()),
+        }
+    }
+
+    /// An event that the user may see; 404 `M_NOT_FOUND` if there is none.
+    pub fn event(&mut self, event_id: &EventId) -> Result<SeenEvent> {
+        let not_found = || Error::not_found("There is no such event in this room, or you may not see it.");
+        let number = self.view.find(event_id)?.ok_or_else(not_found)?;
+        self.look_at(number)?.ok_or_else(not_found)
+    }
+
+    /// The event, if the user may see it and doesn't ignore who sent it.
+    pub fn look_at(&mut self, number: EventNum) -> Result<Option<SeenEvent>, ViewError> {
+        let meta = self.view.meta(number)?;
+        let event = self.view.event(number)?;
+        let ignored = event.state_key_json().is_none() && self.ignored.contains(&meta.sender);
+        let seen = !ignored && meta.position <= self.view.read().position() && self.eyes.see(&meta, &event)?;
+        Ok(seen.then_some(SeenEvent { number, meta, event }))
+    }
+
+    /// Where the history ends for this user: for who has left, behind their leaving, unless all may read on.
+    pub fn end(&self) -> Result<Point> {
+        let now = self.view.read().position();
+        let own = self.eyes.own().filter(|own| !matches!(own.membership, Membership::Join | Membership::Invite));
+        let Some(until) = own.and_then(|own| own.joined_until) else { return Ok(Point::after(now)) };
+        let visibility = match self.view.head()? {
+            Some(head) => self.view.history_visibility(head.root())?,
+            None => HistoryVisibility::default(),
+        };
+        Ok(Point::after(if visibility == HistoryVisibility::WorldReadable { now } else { until }))
+    }
+
+    /// Walks over a stretch of the room's history.
+    pub fn walk(&mut self, stretch: &Stretch<'_>) -> Result<Walked> {
+        let (start, end) = match stretch.direction {
+            Direction::Forward => (stretch.from, stretch.to),
+            Direction::Backward => (stretch.to, stretch.from),
+        };
+        let mut rows = self.view.timeline(start, end, stretch.direction);
+        let (mut events, mut bytes) = (Vec::with_capacity(stretch.limit.min(64)), 0);
+        for _ in 0..MAX_ROWS {
+            let Some((point, number)) = rows.next()? else { return Ok(Walked { events, next: None }) };
+            if events.len() >= stretch.limit || bytes > MAX_PAGE_BYTES {
+                return Ok(Walked { events, next: Some(before(point, stretch.direction)) });
+            }
+            if let Some(seen) = self.look_at(number)?.filter(|seen| stretch.selector.matches(&seen.event)) {
+                bytes += seen.event.pdu_json().len();
+                events.push(seen);
+            }
+        }
+        let next = rows.next()?.map(|(point, _)| before(point, stretch.direction));
+        Ok(Walked { events, next })
+    }
+
+    /// Writes an event as the user gets it.
+    pub fn render(&mut self, out: &mut Vec<u8>, seen: &SeenEvent) -> Result<(), ViewError> {
+        self.view.render(out, &self.reader, &mut self.eyes, (&seen.meta, &seen.event))
+    }
+
+    /// The events as a JSON array.
+    pub fn render_all(&mut self, events: &[SeenEvent]) -> Result<Vec<u8>, ViewError> {
+        let size: usize = events.iter().map(|seen| seen.event.pdu_json().len()).sum();
+        let mut out = Vec::with_capacity(size + 2);
+        let mut array = ArrayWriter::open(&mut out);
+        for seen in events {
+            self.render(array.item(), seen)?;
+        }
+        array.close();
+        Ok(out)
+    }
+
+    /// The member events of those who sent `events`, as they were then: a JSON array.
+    pub fn render_senders<'e>(&self, events: impl IntoIterator<Item = &'e SeenEvent>) -> Result<Vec<u8>, ViewError> {
+        let (mut known, mut written) = (HashSet::new(), HashSet::new());
+        let mut out = Vec::new();
+        let mut array = ArrayWriter::open(&mut out);
+        for seen in events {
+            if !known.insert(seen.meta.sender) {
+                continue;
+            }
+            let member = self.view.state_at(NodeHash(seen.meta.after), "m.room.member", &seen.event.sender())?;
+            if let Some(number) = member.filter(|number| written.insert(*number)) {
+                self.render_state(array.item(), number)?;
+            }
+        }
+        array.close();
+        Ok(out)
+    }
+
+    /// Writes a state event as the user gets it.
+    pub fn render_state(&self, out: &mut Vec<u8>, number: EventNum) -> Result<(), ViewError> {
+        self.view.render_state(out, &self.reader, number)
+    }
+}
+
+/// The point from which a walk would meet the event right behind, or right before, `point` next.
+fn before(point: Point, direction: Direction) -> Point {
+    match direction {
+        Direction::Forward => point,
+        Direction::Backward => point.next(),
+    }
+}
+
+fn no_access() -> Error {
+    Error::forbidden("You are not in that room, and its history is not for everybody.")
+}
