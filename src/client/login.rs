@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use crate::{
     http::{
         answer::{RawJson, empty},
         extract::{self, Address},
+        rate_limit::{Class, RateLimits},
     },
     users::{Identifier, NewSession, Session},
 };
@@ -39,6 +40,7 @@ pub struct LoginRequest {
 pub async fn login(
     State(app): State<Arc<App>>,
     Address(address): Address,
+    limits: Option<Extension<Arc<RateLimits>>>,
     extract::Json(request): extract::Json<LoginRequest>,
 ) -> Result<Json<SessionAnswer>> {
     if request.kind != "m.login.password" {
@@ -46,12 +48,16 @@ pub async fn login(
     }
     let password = request.password.ok_or_else(|| Error::bad_request("M_MISSING_PARAM", "The password is missing."))?;
     let named = app.users.named_at_login(request.identifier.as_ref(), request.user.as_deref());
+    if let (Some(limits), Some(user_id)) = (limits, &named) {
+        // Whoever guesses from many addresses.
+        limits.check(Class::Account, user_id)?;
+    }
     let user = app.users.log_in(named.as_deref(), &password).await?;
     let new = NewSession {
         device_id: request.device_id,
         display_name: request.initial_device_display_name,
         refreshable: request.refresh_token.unwrap_or_default(),
-        address: address.map(|address| address.ip()),
+        address,
     };
     Ok(Json(app.users.start_session(user, new).await?.into()))
 }

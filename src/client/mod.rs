@@ -10,6 +10,7 @@ pub mod history;
 pub mod login;
 pub mod messages;
 pub mod profile;
+pub mod push_rules;
 pub mod register;
 mod session;
 pub mod versions;

@@ -66,7 +66,6 @@ pub async fn register(
     QueryParams(query): QueryParams<RegisterQuery>,
     OptionalJson(request): OptionalJson<RegisterRequest>,
 ) -> Result<Json<RegisterAnswer>> {
-    let address = address.map(|address| address.ip());
     if matches!(query.kind, Kind::Guest) {
         let new = NewSession { display_name: request.initial_device_display_name, address, ..NewSession::default() };
         return register_guest(&app, new).await.map(|session| Json(RegisterAnswer::Session(session)));

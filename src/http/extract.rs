@@ -1,7 +1,10 @@
 //! What handlers take: a JSON body, path and query parameters, the session behind an access token. Each turns
 //! what doesn't fit into the spec's errcode.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request},
@@ -11,7 +14,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
-use super::limits::{BODY_TIMEOUT, MAX_JSON_BODY};
+use super::{
+    guests,
+    limits::{BODY_TIMEOUT, MAX_JSON_BODY},
+};
 use crate::{
     app::App,
     error::{Error, Result},
@@ -112,9 +118,8 @@ impl FromRequestParts<Arc<App>> for Session {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
-        let token = access_token(parts)
-            .ok_or_else(|| Error::new(401, "M_MISSING_TOKEN", "This needs an access token: log in first."))?;
-        app.users.authenticate(&token)
+        let MaybeSession(session) = MaybeSession::from_request_parts(parts, app).await?;
+        session.ok_or_else(|| Error::new(401, "M_MISSING_TOKEN", "This needs an access token: log in first."))
     }
 }
 
@@ -125,23 +130,44 @@ impl FromRequestParts<Arc<App>> for MaybeSession {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
-        access_token(parts).map(|token| app.users.authenticate(&token)).transpose().map(Self)
+        // Rate limiting has looked it up already, where it is on.
+        let session = match parts.extensions.get::<Session>() {
+            Some(session) => Some(session.clone()),
+            None => access_token(parts).map(|token| app.users.authenticate(&token)).transpose()?,
+        };
+        if session.as_ref().is_some_and(|session| session.is_guest) && !guests::allowed(&parts.method, parts.uri.path())
+        {
+            return Err(Error::new(403, "M_GUEST_ACCESS_FORBIDDEN", "Guests may not do this: register first."));
+        }
+        Ok(Self(session))
     }
 }
 
 /// The address that the request came from.
-pub struct Address(pub Option<SocketAddr>);
+pub struct Address(pub Option<IpAddr>);
 
 impl FromRequestParts<Arc<App>> for Address {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self> {
-        Ok(Self(parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0)))
+        Ok(Self(client_address(parts)))
     }
 }
 
+/// The client's address. A connection from this machine is a reverse proxy's if it says for whom it speaks: the
+/// last address that it names is the one that it saw itself.
+pub(super) fn client_address(parts: &Parts) -> Option<IpAddr> {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip().to_canonical();
+    if !peer.is_loopback() {
+        return Some(peer);
+    }
+    let forwarded = parts.headers.get_all("x-forwarded-for").iter().next_back();
+    let last = forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+    Some(last.unwrap_or(peer))
+}
+
 /// The token of the `Authorization` header, else of the (deprecated) query parameter.
-fn access_token(parts: &Parts) -> Option<String> {
+pub(super) fn access_token(parts: &Parts) -> Option<String> {
     if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         return scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned());

@@ -2,7 +2,9 @@
 
 pub mod answer;
 pub mod extract;
+mod guests;
 pub mod limits;
+pub mod rate_limit;
 mod router;
 mod server;
 mod web;

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use axum::{
     Router,
     http::{Method, header},
+    middleware::from_fn_with_state,
     routing::{get, post, put},
 };
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 
-use super::web;
+use super::{
+    rate_limit::{self, RateLimits},
+    web,
+};
 use crate::{
     app::App,
     client::{
@@ -21,14 +25,18 @@ use crate::{
 
 /// The whole server as one service.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new()
+    let mut routes = Router::new()
         .route("/_matrix/client/versions", get(versions::versions))
         .nest("/_matrix/client/r0", client_v3())
         .nest("/_matrix/client/v3", client_v3())
         .nest("/_matrix/client/v1", client_v1())
         .merge(web::routes())
         .method_not_allowed_fallback(method_not_allowed)
-        .fallback(unrecognized)
+        .fallback(unrecognized);
+    if app.config.rate_limits.enabled {
+        routes = routes.layer(from_fn_with_state((app.clone(), RateLimits::new()), rate_limit::limit));
+    }
+    routes
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             // The panic hook has logged it already.
             axum::response::IntoResponse::into_response(Error::internal("a handler panicked"))
@@ -72,6 +80,8 @@ fn user_data() -> Router<Arc<App>> {
         .route("/user/{userId}/rooms/{roomId}/account_data/{type}", in_room)
         .route("/user/{userId}/rooms/{roomId}/tags", get(account_data::tags))
         .route("/user/{userId}/rooms/{roomId}/tags/{tag}", put(account_data::set_tag).delete(account_data::delete_tag))
+        .route("/pushrules/", get(push_rules::all))
+        .route("/pushrules/global/", get(push_rules::global))
         .route("/user/{userId}/filter", post(filter::define))
         .route("/user/{userId}/filter/{filterId}", get(filter::get))
 }

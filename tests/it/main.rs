@@ -10,3 +10,4 @@ mod messages;
 mod sessions;
 mod transactions;
 mod user_data;
+mod web;

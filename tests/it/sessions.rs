@@ -69,12 +69,12 @@ async fn a_device_is_deleted_by_who_knows_the_password() {
     assert_ne!(other["session"], *session);
     alice.delete(&path, json!({ "auth": auth })).await.ok();
     lost.get("/v3/account/whoami").await.refused(401, "M_UNKNOWN_TOKEN");
-    assert_eq!(device_ids(&alice).await, [alice.device_id.clone()]);
+    assert_eq!(device_ids(&alice).await, [alice.device_id.as_str()]);
 
     let (one, two) = (server.log_in("alice").await, server.log_in("alice").await);
     let body = json!({ "devices": [one.device_id, two.device_id, "GONE"], "auth": password(PASSWORD) });
     alice.post("/v3/delete_devices", body).await.ok();
-    assert_eq!(device_ids(&alice).await, [alice.device_id.clone()]);
+    assert_eq!(device_ids(&alice).await, [alice.device_id.as_str()]);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 // Alice: somebody with a matrix-js-sdk client, and a record of all that its sync brings.
 
+import { until } from "./wait.mjs";
+
 // Node 20 lacks it; the SDK takes it for granted.
 Promise.withResolvers ??= function withResolvers() {
   let resolve, reject;
@@ -11,8 +13,10 @@ Promise.withResolvers ??= function withResolvers() {
 };
 
 const sdk = await import("matrix-js-sdk");
-const { logger } = await import("matrix-js-sdk/lib/logger.js");
-logger.setLevel?.("silent");
+const { logger: common } = await import("matrix-js-sdk/lib/logger.js");
+common.setLevel("silent");
+const quiet = () => {};
+const logger = { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet, getChild: () => logger };
 
 export class Person {
   /// Registers as a client does that knows nothing of the server: it asks which stages there are.
@@ -48,11 +52,10 @@ export class Person {
 
   /// Starts to sync; returns once the first sync is through.
   async start(limit = 500) {
-    const ready = new Promise((resolve) => {
-      this.client.on(sdk.ClientEvent.Sync, (state) => state === "PREPARED" && resolve());
-    });
+    const states = [];
+    this.client.on(sdk.ClientEvent.Sync, (state) => states.push(state));
     await this.client.startClient({ initialSyncLimit: limit });
-    await ready;
+    await until("the first sync is through", () => states.includes("PREPARED"));
     this.gaps = 0;
   }
 

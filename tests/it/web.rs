@@ -1,0 +1,32 @@
+//! What a browser gets, and what a client asks before it starts.
+
+use crate::common::TestServer;
+
+#[tokio::test]
+async fn the_page_and_what_it_asks_are_served() {
+    let server = TestServer::start().await;
+    let client = server.anonymous();
+    let page = client.request(reqwest::Method::GET, "/_salon/../").send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    let about = client.get("/_salon/about").await.ok();
+    assert_eq!(about["server_name"], "localhost");
+    assert_eq!(about["registration"], "open");
+    assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
+    client.get("/_salon/nothing").await.refused(404, "M_UNRECOGNIZED");
+}
+
+#[tokio::test]
+async fn everybody_has_the_predefined_push_rules() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let rules = alice.get("/v3/pushrules/").await.ok();
+    let ids = |kind: &str| -> Vec<String> {
+        let rules = rules["global"][kind].as_array().unwrap().iter();
+        rules.map(|rule| rule["rule_id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(ids("override").contains(&".m.rule.is_user_mention".to_owned()), "{rules}");
+    assert!(ids("underride").contains(&".m.rule.message".to_owned()), "{rules}");
+    assert_eq!(alice.get("/v3/pushrules/global/").await.ok(), rules["global"]);
+    server.anonymous().get("/v3/pushrules/").await.refused(401, "M_MISSING_TOKEN");
+}
