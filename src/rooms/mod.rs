@@ -10,7 +10,6 @@ pub mod create;
 mod guard;
 pub mod history;
 pub mod indexes;
-mod indexes;
 pub mod messages;
 mod place;
 pub mod render;
