@@ -5,6 +5,7 @@
 mod backup;
 mod check;
 mod serve;
+mod user;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -77,6 +78,9 @@ enum Command {
         #[arg(value_name = "DIR")]
         target: PathBuf,
     },
+    /// Make, change and end accounts, while the server is stopped
+    #[command(subcommand)]
+    User(user::UserCommand),
 }
 
 impl Settings {
@@ -110,6 +114,7 @@ fn dispatch(mut cli: Cli) -> Result<(), Box<dyn Error>> {
         Command::Serve => serve::run(config),
         Command::Check => check::run(&config),
         Command::Backup { target } => backup::run(&config, &target),
+        Command::User(command) => user::run(config, command),
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod account_data;
+pub mod admin_register;
 pub mod capabilities;
 pub mod devices;
 pub mod filter;

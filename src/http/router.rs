@@ -17,8 +17,8 @@ use super::{
 use crate::{
     app::App,
     client::{
-        account, account_data, capabilities, devices, filter, history, login, messages, profile, push_rules, register,
-        versions,
+        account, account_data, admin_register, capabilities, devices, filter, history, login, messages, profile,
+        push_rules, register, versions,
     },
     error::Error,
 };
@@ -30,6 +30,7 @@ pub fn router(app: Arc<App>) -> Router {
         .nest("/_matrix/client/r0", client_v3())
         .nest("/_matrix/client/v3", client_v3())
         .nest("/_matrix/client/v1", client_v1())
+        .route("/_synapse/admin/v1/register", get(admin_register::nonce).post(admin_register::register))
         .merge(web::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(unrecognized);

@@ -14,6 +14,7 @@ mod passwords;
 mod profiles;
 pub mod rows;
 mod sessions;
+mod shared_secret;
 mod tags;
 mod tokens;
 mod usernames;
@@ -29,9 +30,12 @@ pub use self::{
     interactive::{AuthData, Operation, Stage},
     profiles::Profile,
     sessions::{NewSession, StartedSession},
+    shared_secret::SharedSecretRequest,
     usernames::Identifier,
 };
-use self::{interactive::InteractiveSessions, locks::Locks, passwords::Passwords, tokens::Tokens};
+use self::{
+    interactive::InteractiveSessions, locks::Locks, passwords::Passwords, shared_secret::Nonces, tokens::Tokens,
+};
 use crate::{
     clock::{Clock, Randomness},
     ids::UserNum,
@@ -61,6 +65,7 @@ pub struct Users {
     passwords: Passwords,
     tokens: Tokens,
     interactive: InteractiveSessions,
+    nonces: Nonces,
 }
 
 impl Users {
@@ -75,6 +80,7 @@ impl Users {
             passwords: Passwords::new(),
             tokens: Tokens::new(),
             interactive: InteractiveSessions::new(),
+            nonces: Nonces::new(),
         }
     }
 }

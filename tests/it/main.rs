@@ -5,6 +5,7 @@ mod common;
 
 mod accounts;
 mod check;
+mod admin;
 mod limits;
 mod messages;
 mod sessions;
