@@ -8,6 +8,7 @@ use crate::{
     event::SigningKey,
     rooms::Rooms,
     store::{Commit, Family, LogEntry, Read, Store, StoreError, StoreOptions, keys},
+    sync::LazyMembers,
     users::Users,
 };
 
@@ -25,6 +26,8 @@ pub struct App {
     pub users: Users,
     /// Rooms.
     pub rooms: Rooms,
+    /// What /sync remembers to have sent.
+    pub lazy_members: LazyMembers,
 }
 
 /// Why a server could not be built.
@@ -65,7 +68,7 @@ impl App {
             Arc::new(signing_key),
             trie_secret,
         );
-        Ok(Arc::new(Self { config, clock, randomness, store, users, rooms }))
+        Ok(Arc::new(Self { config, clock, randomness, store, users, rooms, lazy_members: LazyMembers::default() }))
     }
 }
 

@@ -18,4 +18,5 @@ pub mod json;
 pub mod rooms;
 pub mod state;
 pub mod store;
+pub mod sync;
 pub mod users;

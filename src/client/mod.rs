@@ -14,4 +14,5 @@ pub mod profile;
 pub mod push_rules;
 pub mod register;
 mod session;
+pub mod sync;
 pub mod versions;

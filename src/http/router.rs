@@ -14,14 +14,7 @@ use super::{
     rate_limit::{self, RateLimits},
     web,
 };
-use crate::{
-    app::App,
-    client::{
-        account, account_data, admin_register, capabilities, devices, filter, history, login, messages, profile,
-        push_rules, register, versions,
-    },
-    error::Error,
-};
+use crate::{app::App, client::*, error::Error};
 
 /// The whole server as one service.
 pub fn router(app: Arc<App>) -> Router {
@@ -48,7 +41,12 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// Endpoints that have been there since r0, under both of their prefixes.
 fn client_v3() -> Router<Arc<App>> {
-    Router::new().merge(accounts()).merge(room_events()).merge(user_data())
+    Router::new().merge(accounts()).merge(room_events()).merge(user_data()).merge(syncing())
+}
+
+/// What clients poll.
+fn syncing() -> Router<Arc<App>> {
+    Router::new().route("/sync", get(sync::get_sync))
 }
 
 /// Accounts and sessions.

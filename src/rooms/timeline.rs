@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 use super::view::{RoomView, ViewError};
 use crate::{
     ids::{EventNum, Position, RoomNum},
+    state::trie::{EMPTY_ROOT, NodeHash},
     store::{
         Family, Scan, Snapshot, StoreError,
         keys::{self, read_u32, read_u64},
@@ -91,6 +92,15 @@ impl<'a> RoomView<'a, Snapshot<'a>> {
             Direction::Forward => self.read().scan(Family::Timeline, &start, &end),
             Direction::Backward => self.read().scan_back(Family::Timeline, &start, &end),
         })
+    }
+
+    /// The root of the room's current state as it was when `position` had been published.
+    pub fn current_root(&self, position: Position) -> Result<NodeHash, ViewError> {
+        let start = keys::room_position(self.room(), Position(0));
+        let end = keys::room_position(self.room(), Position(position.0.saturating_add(1)));
+        let mut roots = self.read().scan_back(Family::Roots, &start, &end);
+        let Some((_, root)) = roots.next()? else { return Ok(EMPTY_ROOT) };
+        Ok(NodeHash(root.try_into().map_err(|_| StoreError::Malformed(Family::Roots))?))
     }
 
     /// Where an event stands, if clients see it at all.

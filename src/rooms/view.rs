@@ -5,13 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ruma::{EventId, OwnedRoomId};
 
-use super::rows::{EventMeta, MemberRow, OwnRoom, RoomHead};
+use super::rows::{EventMeta, MemberRow, Membership, OwnRoom, RoomHead};
 use crate::{
     event::{Pdu, StoredEvent},
     ids::{EventNum, RoomNum, UserNum},
     state::trie::{NodeHash, NodeSource, Trie, TrieError, TrieKey},
     store::{
-        Family, Key, Read, StoreError,
+        Family, Key, Read, Snapshot, StoreError, decode,
         keys::{self, Index, KeyBuilder, read_u32, read_u64},
     },
 };
@@ -161,4 +161,40 @@ pub fn member_key(room: RoomNum, user: UserNum) -> Key {
 /// `index`: user → room.
 pub fn own_key(user: UserNum, room: RoomNum) -> Key {
     KeyBuilder::user(user, Index::OwnRoom).u32(room.0).build()
+}
+
+/// How a user of this server stands to rooms.
+pub struct OwnRooms(Vec<(RoomNum, OwnRoom)>);
+
+/// All rooms that a user of this server stands to in some way.
+pub fn own_rooms(snapshot: &Snapshot<'_>, user: UserNum) -> Result<OwnRooms, StoreError> {
+    let prefix = KeyBuilder::user(user, Index::OwnRoom).build();
+    let mut rows = snapshot.scan_prefix(Family::Index, &prefix);
+    let mut rooms = Vec::new();
+    while let Some((key, value)) = rows.next()? {
+        let room = read_u32(key, prefix.len()).ok_or(StoreError::Malformed(Family::Index))?;
+        rooms.push((RoomNum(room), decode(Family::Index, value)?));
+    }
+    Ok(OwnRooms(rooms))
+}
+
+impl OwnRooms {
+    /// Each room with how the user stands to it.
+    pub fn iter(&self) -> impl Iterator<Item = &(RoomNum, OwnRoom)> {
+        self.0.iter()
+    }
+
+    /// The rooms that the user is joined to.
+    pub fn joined(&self) -> Vec<RoomNum> {
+        self.numbers(|membership| membership == Membership::Join)
+    }
+
+    /// The rooms that the user is not joined to (any more).
+    pub fn others(&self) -> Vec<RoomNum> {
+        self.numbers(|membership| membership != Membership::Join)
+    }
+
+    fn numbers(&self, wanted: impl Fn(Membership) -> bool) -> Vec<RoomNum> {
+        self.0.iter().filter(|(_, own)| wanted(own.membership)).map(|(room, _)| *room).collect()
+    }
 }

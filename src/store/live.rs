@@ -23,6 +23,7 @@ pub type JoinedRooms = Arc<Vec<RoomNum>>;
 /// The published end of the log, in memory.
 pub struct Live {
     state: RwLock<State>,
+    boot_id: u32,
     /// Where the log ended when the process started. What was touched before then reads as touched here.
     boot: Position,
 }
@@ -44,7 +45,7 @@ struct LiveUser {
 
 impl Live {
     pub(super) fn starting_at(boot: Position) -> Self {
-        Self { state: RwLock::default(), boot }
+        Self { state: RwLock::default(), boot_id: rand::random(), boot }
     }
 
     // No code that may panic runs under the lock with the state half changed.
@@ -109,6 +110,11 @@ impl Live {
     /// Wakes all waiting members of a room: for what lives in memory only (typing, presence).
     pub fn wake_room(&self, room: RoomNum) {
         self.read().wake_members(room);
+    }
+
+    /// A number of this run of the server, by which tokens tell what they remember of its memory.
+    pub fn boot_id(&self) -> u32 {
+        self.boot_id
     }
 
     pub(super) fn apply(&self, position: Position, notices: &[Notice]) {

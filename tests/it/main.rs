@@ -4,8 +4,8 @@
 mod common;
 
 mod accounts;
-mod check;
 mod admin;
+mod check;
 mod limits;
 mod messages;
 mod sessions;

@@ -1,0 +1,54 @@
+//! `GET /sync` (client-server API, "Syncing").
+
+use std::{sync::Arc, time::Duration};
+
+use axum::extract::State;
+use serde::Deserialize;
+
+use crate::{
+    app::App,
+    error::{Error, Result},
+    http::{answer::RawJson, extract::QueryParams},
+    sync::{Request, SyncFilter, sync},
+    users::{Session, filters::Filter},
+};
+
+/// The parameters of `/sync`.
+#[derive(Deserialize)]
+pub struct SyncParams {
+    filter: Option<String>,
+    since: Option<String>,
+    #[serde(default)]
+    full_state: bool,
+    #[serde(default)]
+    use_state_after: bool,
+    set_presence: Option<String>,
+    timeout: Option<u64>,
+}
+
+/// `GET /_matrix/client/v3/sync`
+pub async fn get_sync(
+    State(app): State<Arc<App>>,
+    session: Session,
+    QueryParams(params): QueryParams<SyncParams>,
+) -> Result<RawJson> {
+    let bad_token = |error| Error::invalid_param(format!("`since`: {error}.")).because(error);
+    let request = Request {
+        since: params.since.as_deref().map(str::parse).transpose().map_err(bad_token)?,
+        filter: find_filter(&app, &session, params.filter.as_deref())?,
+        full_state: params.full_state,
+        use_state_after: params.use_state_after,
+        timeout: Duration::from_millis(params.timeout.unwrap_or(0)),
+    };
+    sync(&app, &session, &request).await.map(RawJson)
+}
+
+/// A filter that is given whole, or by the ID that it was stored under.
+fn find_filter(app: &App, session: &Session, filter: Option<&str>) -> Result<SyncFilter> {
+    let filter = match filter {
+        None | Some("") => Filter::default(),
+        Some(json) if json.starts_with('{') => Filter::parse(json.as_bytes())?,
+        Some(_) => return Err(Error::invalid_param("There is no filter of this ID.")),
+    };
+    Ok(filter.into())
+}

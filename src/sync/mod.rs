@@ -1,0 +1,180 @@
+//! The read model behind `/sync`: what changed for one user between a token and now.
+//!
+//! Invariants: it never writes to the database; its cost follows what changed, not how many rooms the user is
+//! in; the token that it returns never lies behind what it has shown, or beyond what was published.
+
+mod extras;
+mod filter;
+mod lazy;
+mod reader;
+mod room;
+mod rooms;
+mod state;
+mod summary;
+mod timeline;
+mod token;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use self::rooms::RoomsPart;
+pub use self::{filter::SyncFilter, lazy::LazyMembers, token::SyncToken};
+use crate::{
+    app::App,
+    error::Result,
+    ids::{Position, RoomNum, UserNum},
+    json::ObjectWriter,
+    rooms::view::own_rooms,
+    store::{JoinedRooms, Snapshot},
+    users::Session,
+};
+
+/// A sync does not wait longer than this, whatever its client says.
+pub const MAX_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// A sync that a client asks for.
+pub struct Request {
+    /// Where the client is; `None`: it has nothing yet.
+    pub since: Option<SyncToken>,
+    /// What it wants.
+    pub filter: SyncFilter,
+    /// Whether it wants all state again.
+    pub full_state: bool,
+    /// Whether it wants the state at the end of each timeline.
+    pub use_state_after: bool,
+    /// How long to wait for something new.
+    pub timeout: Duration,
+}
+
+/// Answers a sync: at once if there is something new, else when there is or the time is over.
+pub async fn sync(app: &App, session: &Session, request: &Request) -> Result<Vec<u8>> {
+    let deadline = Instant::now() + request.timeout.min(MAX_TIMEOUT);
+    let mut since = request.since;
+    loop {
+        let joined = joined_rooms(app, session.user)?;
+        let waker = app.store.live().waker(session.user).unwrap_or_default();
+        let notified = waker.notified();
+        tokio::pin!(notified);
+        // From here on no wake-up is lost.
+        notified.as_mut().enable();
+
+        let answer = match Builder::new(app, session, request, since, joined).build()? {
+            Built::Answer(answer) => return Ok(answer),
+            Built::Behind(position) => {
+                app.store.wait_published(Position(position.0.saturating_sub(1))).await;
+                continue;
+            }
+            Built::Nothing(answer, now) => {
+                // Nothing up to here concerns the user: no need to look there again.
+                since = Some(now);
+                answer
+            }
+        };
+        if request.full_state || tokio::time::timeout_at(deadline, notified).await.is_err() {
+            return Ok(answer);
+        }
+    }
+}
+
+/// The rooms that a user is joined to, in memory from the first time on.
+pub fn joined_rooms(app: &App, user: UserNum) -> Result<JoinedRooms> {
+    let load = || own_rooms(&app.store.snapshot(), user).map(|rooms| rooms.joined());
+    Ok(app.store.live().joined_rooms(user, load)?)
+}
+
+/// What came of one attempt.
+enum Built {
+    /// There is something to tell.
+    Answer(Vec<u8>),
+    /// There is nothing new; the answer says just that.
+    Nothing(Vec<u8>, SyncToken),
+    /// The database is ahead of what was published, for this user: to be tried again behind that position.
+    Behind(Position),
+}
+
+/// One attempt at an answer, over one snapshot.
+struct Builder<'a> {
+    app: &'a App,
+    session: &'a Session,
+    request: &'a Request,
+    since: Option<SyncToken>,
+    joined: JoinedRooms,
+    snapshot: Snapshot<'a>,
+    now: SyncToken,
+}
+
+impl<'a> Builder<'a> {
+    /// `joined` must have been read before: what changes after that, the user's feed tells.
+    fn new(
+        app: &'a App,
+        session: &'a Session,
+        request: &'a Request,
+        since: Option<SyncToken>,
+        joined: JoinedRooms,
+    ) -> Self {
+        let (boot, moment) = (app.store.live().boot_id(), 0);
+        let snapshot = app.store.snapshot();
+        let now = SyncToken { position: snapshot.position(), boot, moment };
+        Self { app, session, request, since, joined, snapshot, now }
+    }
+
+    fn build(&self) -> Result<Built> {
+        let since = self.since.map(|token| token.position);
+        let (mut out, mut something) = (Vec::with_capacity(1024), false);
+        let mut answer = ObjectWriter::open(&mut out);
+        answer.text("next_batch", &self.now.to_string());
+        if !self.is_idle() {
+            let account_data = self.account_data(since)?;
+            let global = self.global_account_data(&account_data);
+            if !global.is_empty() {
+                something = true;
+                room::write_events(answer.key("account_data"), &global);
+            }
+            let presence = self.presence()?;
+            if !presence.is_empty() {
+                something = true;
+                room::write_events(answer.key("presence"), &presence);
+            }
+            match self.rooms_part(since, &account_data)? {
+                RoomsPart::Behind(position) => return Ok(Built::Behind(position)),
+                RoomsPart::Nothing => {}
+                RoomsPart::Rooms(rooms) => {
+                    something = true;
+                    answer.json("rooms", &rooms);
+                }
+            }
+        }
+        answer.close();
+        // A client's first sync, or one that wants everything again, is answered whatever there is.
+        if something || self.since.is_none() || self.request.full_state {
+            Ok(Built::Answer(out))
+        } else {
+            Ok(Built::Nothing(out, self.now))
+        }
+    }
+
+    /// Whether memory alone tells that there is nothing new. What costs an idle client nothing.
+    fn is_idle(&self) -> bool {
+        let Some(since) = self.since else { return false };
+        let live = self.app.store.live();
+        !self.request.full_state
+            && since.boot == self.now.boot
+            && since.moment == self.now.moment
+            && !live.user_changed(self.session.user, since.position)
+            && live.changed_rooms(&self.joined, since.position).is_empty()
+    }
+
+    /// Joined rooms in which something was published, or typed, since the client's token.
+    fn touched_rooms(&self) -> Vec<RoomNum> {
+        let Some(since) = self.since.filter(|_| !self.request.full_state) else { return self.joined.to_vec() };
+        let mut rooms = self.app.store.live().changed_rooms(&self.joined, since.position);
+        let moment = self.known_moment();
+        rooms
+    }
+
+    /// How far the client is in what lives in memory; of another run of the server it knows nothing.
+    fn known_moment(&self) -> u64 {
+        self.since.filter(|since| since.boot == self.now.boot).map_or(0, |since| since.moment)
+    }
+}

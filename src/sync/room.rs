@@ -1,0 +1,128 @@
+//! What one sync says of one room that the user is, or was, joined to.
+
+use super::{
+    Request,
+    reader::RoomReader,
+    state::{self, State},
+    summary,
+    timeline::{self, Chunk},
+};
+use crate::{
+    app::App,
+    error::Result,
+    ids::Position,
+    json::{ArrayWriter, ObjectWriter},
+    rooms::timeline::Point,
+};
+
+/// Which stretch of a room's life is told.
+pub(super) struct Stretch {
+    /// Where the client is; `None`: it has nothing of the room.
+    pub since: Option<Position>,
+    /// Up to where it is told.
+    pub until: Position,
+    /// Whether all state is sent, whatever the client has.
+    pub full_state: bool,
+    /// Whether the user is joined, not gone.
+    pub joined: bool,
+}
+
+/// Rendered events for the parts of a room that are not in its DAG.
+#[derive(Default)]
+pub(super) struct Extras {
+    pub ephemeral: Vec<Vec<u8>>,
+    pub account_data: Vec<Vec<u8>>,
+}
+
+/// Writes what is new of the room; `false`, and nothing, if nothing is.
+pub(super) fn write(
+    app: &App,
+    request: &Request,
+    reader: &mut RoomReader<'_>,
+    stretch: &Stretch,
+    extras: &Extras,
+    out: &mut Vec<u8>,
+) -> Result<bool> {
+    let start = stretch.since.map_or(Point::START, Point::after);
+    let chunk = timeline::read(reader, start, stretch.until, request.filter.timeline_limit())?;
+    let has_all_state = stretch.since.filter(|_| !stretch.full_state);
+    let new_to_client = has_all_state.is_none();
+    let lazy = request.filter.lazy_members();
+    let unchanged =
+        !new_to_client && reader.root_at(stretch.until)? == reader.root_at(stretch.since.unwrap_or_default())?;
+    let summary = if stretch.joined && !unchanged {
+        Some(summary::read(reader.view, reader.reader.user, stretch.until)?)
+    } else {
+        None
+    };
+    let heroes = summary.as_ref().and_then(|summary| summary.heroes.clone()).unwrap_or_default();
+    let wanted = state::Wanted {
+        selector: &request.filter.state,
+        lazy,
+        redundant: request.filter.redundant_members(),
+        after: request.use_state_after,
+        since: has_all_state,
+        until: stretch.until,
+    };
+    let state = state::read(reader, &chunk, &wanted, (&app.lazy_members, &heroes))?;
+    let nothing = chunk.events.is_empty() && !chunk.limited && state.events.is_empty();
+    if nothing && !new_to_client && extras.ephemeral.is_empty() && extras.account_data.is_empty() {
+        return Ok(false);
+    }
+
+    let mut room = ObjectWriter::open(out);
+    if stretch.joined || !extras.account_data.is_empty() {
+        write_events(room.key("account_data"), &extras.account_data);
+    }
+    if stretch.joined {
+        write_events(room.key("ephemeral"), &extras.ephemeral);
+    }
+    write_state(room.key(if request.use_state_after { "state_after" } else { "state" }), reader, &state)?;
+    if let Some(summary) = summary.filter(|_| state.members_changed || new_to_client) {
+        summary.write(room.key("summary"));
+    }
+    write_timeline(room.key("timeline"), reader, &chunk)?;
+    if stretch.joined {
+        room.json("unread_notifications", br#"{"highlight_count":0,"notification_count":0}"#);
+        if request.filter.unread_threads() {
+            room.json("unread_thread_notifications", b"{}");
+        }
+    }
+    room.close();
+    Ok(true)
+}
+
+/// `{"events": […]}` of rendered events.
+pub(super) fn write_events(out: &mut Vec<u8>, events: &[Vec<u8>]) {
+    let mut object = ObjectWriter::open(out);
+    let mut array = object.array("events");
+    for event in events {
+        array.json(event);
+    }
+    array.close();
+    object.close();
+}
+
+fn write_state(out: &mut Vec<u8>, reader: &RoomReader<'_>, state: &State) -> Result<()> {
+    let mut object = ObjectWriter::open(out);
+    let mut events = ArrayWriter::open(object.key("events"));
+    for number in &state.events {
+        reader.write_state(events.item(), *number)?;
+    }
+    events.close();
+    object.close();
+    Ok(())
+}
+
+fn write_timeline(out: &mut Vec<u8>, reader: &mut RoomReader<'_>, chunk: &Chunk) -> Result<()> {
+    let mut object = ObjectWriter::open(out);
+    let mut events = ArrayWriter::open(object.key("events"));
+    for event in &chunk.events {
+        reader.write(events.item(), &event.meta, &event.event)?;
+    }
+    events.close();
+    object.json("limited", if chunk.limited { b"true" } else { b"false" });
+    object.text("prev_batch", &chunk.prev_batch.to_string());
+    object.close();
+    Ok(())
+}

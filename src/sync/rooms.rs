@@ -1,0 +1,184 @@
+//! The `rooms` of a sync: joined, invited, knocked and left ones, found by the user's feed and the rooms' tails.
+
+use std::collections::HashSet;
+
+use ruma::OwnedUserId;
+
+use super::{
+    Builder,
+    extras::AccountDataByRoom,
+    reader::RoomReader,
+    room::{self, Extras, Stretch},
+};
+use crate::{
+    error::Result,
+    ids::{Position, RoomNum},
+    json::ObjectWriter,
+    rooms::{
+        render::Reader,
+        rows::{Membership, OwnRoom},
+        view::own_rooms,
+        visibility::Eyes,
+    },
+    store::{Family, decode, keys},
+    users::feed::FeedEntry,
+};
+
+/// The `rooms` of an answer.
+pub(super) enum RoomsPart {
+    /// Nothing happened in any.
+    Nothing,
+    /// Their JSON.
+    Rooms(Vec<u8>),
+    /// The user's rows are ahead of what was published.
+    Behind(Position),
+}
+
+impl Builder<'_> {
+    pub(super) fn rooms_part(&self, since: Option<Position>, account_data: &AccountDataByRoom) -> Result<RoomsPart> {
+        let memberships = since.map(|since| self.memberships(since)).transpose()?.unwrap_or_default();
+        let ignored = self.app.users.ignored_users(&self.snapshot, self.session.user)?;
+        let mut rooms: Vec<RoomNum> = self.touched_rooms();
+        rooms.extend(memberships.iter().chain(account_data.keys().flatten()));
+        if since.is_none() {
+            rooms.extend(own_rooms(&self.snapshot, self.session.user)?.others());
+        }
+        rooms.sort_unstable();
+        rooms.dedup();
+
+        let mut sections: [Vec<u8>; 4] = Default::default();
+        for number in rooms {
+            let view = self.app.rooms.view(&self.snapshot, number);
+            let Some(own) = view.own(self.session.user)? else { continue };
+            if own.since > self.now.position {
+                return Ok(RoomsPart::Behind(own.since));
+            }
+            let room_id = self.app.store.room_id(number)?;
+            if !self.request.filter.allows_room(&room_id) {
+                continue;
+            }
+            let changed = since.is_none() || memberships.contains(&number);
+            let mut body = Vec::new();
+            let section = match own.membership {
+                Membership::Join => {
+                    let known = since.filter(|_| !changed);
+                    let extras = Extras {
+                        ephemeral: self.ephemeral(number, known)?,
+                        account_data: self.room_account_data(account_data.get(&Some(number))),
+                    };
+                    let stretch = self.stretch(known, self.now.position, true);
+                    self.tell((number, own), &stretch, (&extras, &ignored), &mut body)?.then_some(0)
+                }
+                Membership::Invite if changed => {
+                    self.offered_room("invite_state", &own, &ignored, &mut body).then_some(1)
+                }
+                Membership::Knock if changed => {
+                    self.offered_room("knock_state", &own, &ignored, &mut body).then_some(2)
+                }
+                Membership::Leave | Membership::Ban if changed => {
+                    let wanted = since.is_some() || (self.request.filter.include_leave && own.was_joined());
+                    let stretch = self.stretch(since, own.since, false);
+                    let told = wanted
+                        && !own.forgotten
+                        && self.tell((number, own), &stretch, (&Extras::default(), &ignored), &mut body)?;
+                    told.then_some(3)
+                }
+                _ => None,
+            };
+            if let Some(section) = section {
+                let open = if sections[section].is_empty() { b'{' } else { b',' };
+                sections[section].push(open);
+                crate::json::write_text(&mut sections[section], room_id.as_str());
+                sections[section].push(b':');
+                sections[section].extend_from_slice(&body);
+            }
+        }
+        if sections.iter().all(Vec::is_empty) {
+            return Ok(RoomsPart::Nothing);
+        }
+        let mut out = Vec::with_capacity(sections.iter().map(Vec::len).sum::<usize>() + 64);
+        let mut object = ObjectWriter::open(&mut out);
+        for (name, mut section) in ["join", "invite", "knock", "leave"].into_iter().zip(sections) {
+            if !section.is_empty() {
+                section.push(b'}');
+                object.json(name, &section);
+            }
+        }
+        object.close();
+        Ok(RoomsPart::Rooms(out))
+    }
+
+    fn stretch(&self, since: Option<Position>, until: Position, joined: bool) -> Stretch {
+        Stretch { since, until, full_state: self.request.full_state, joined }
+    }
+
+    fn tell(
+        &self,
+        (number, own): (RoomNum, OwnRoom),
+        stretch: &Stretch,
+        (extras, ignored): (&Extras, &HashSet<OwnedUserId>),
+        out: &mut Vec<u8>,
+    ) -> Result<bool> {
+        let view = self.app.rooms.view(&self.snapshot, number);
+        let mut reader = RoomReader {
+            view,
+            reader: Reader {
+                user_id: &self.session.user_id,
+                user: self.session.user,
+                device: self.session.device_id.as_str(),
+                now_ms: self.app.clock.now_ms(),
+                with_room_id: false,
+            },
+            eyes: Eyes::new(view, &self.session.user_id, Some(own)),
+            wanted: &self.request.filter.timeline,
+            ignored,
+            fields: self.request.filter.fields.as_ref(),
+        };
+        room::write(self.app, self.request, &mut reader, stretch, extras, out)
+    }
+
+    /// A room that the user is invited to or knocks on: its stripped state. Invites by ignored users stay unseen.
+    fn offered_room(&self, key: &str, own: &OwnRoom, ignored: &HashSet<OwnedUserId>, out: &mut Vec<u8>) -> bool {
+        let Some(state) = &own.stripped_state else { return false };
+        if own.membership == Membership::Invite && !ignored.is_empty() && is_by(state, &self.session.user_id, ignored) {
+            return false;
+        }
+        let mut object = ObjectWriter::open(out);
+        let mut offered = object.object(key);
+        offered.json("events", state);
+        offered.close();
+        object.close();
+        true
+    }
+
+    /// The rooms to which the user stands otherwise than at `since`.
+    fn memberships(&self, since: Position) -> Result<HashSet<RoomNum>> {
+        let mut rooms = HashSet::new();
+        if !self.app.store.live().user_changed(self.session.user, since) {
+            return Ok(rooms);
+        }
+        let start = keys::user_position(self.session.user, Position(since.0 + 1));
+        let end = keys::user_position(self.session.user, Position(self.now.position.0 + 1));
+        let mut rows = self.snapshot.scan(Family::Feed, &start, &end);
+        while let Some((_, value)) = rows.next()? {
+            if let FeedEntry::Membership(room) = decode(Family::Feed, value)? {
+                rooms.insert(room);
+            }
+        }
+        Ok(rooms)
+    }
+}
+
+/// Whether an invite's stripped state shows that it was sent by one of `ignored`.
+fn is_by(stripped_state: &[u8], invited: &ruma::UserId, ignored: &HashSet<OwnedUserId>) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Event {
+        r#type: String,
+        state_key: String,
+        sender: OwnedUserId,
+    }
+    let events: Vec<Event> = serde_json::from_slice(stripped_state).unwrap_or_default();
+    events.iter().any(|event| {
+        event.r#type == "m.room.member" && event.state_key == invited.as_str() && ignored.contains(&event.sender)
+    })
+}

@@ -1,0 +1,61 @@
+//! The part of a room's timeline that one sync brings.
+
+use super::reader::RoomReader;
+use crate::{
+    error::Result,
+    event::StoredEvent,
+    ids::{EventNum, Position},
+    rooms::{
+        rows::EventMeta,
+        timeline::{Direction, Point},
+    },
+};
+
+/// Rows that are looked at for each event that is wanted, so that a filter that matches nothing ends.
+const ROWS_FOR_ONE: usize = 50;
+
+/// An event of the chunk.
+pub(super) struct TimelineEvent {
+    pub number: EventNum,
+    pub meta: EventMeta,
+    pub event: StoredEvent,
+}
+
+/// The newest events of a range, oldest first.
+pub(super) struct Chunk {
+    pub events: Vec<TimelineEvent>,
+    /// Whether the range holds older ones.
+    pub limited: bool,
+    /// Where to page back from.
+    pub prev_batch: Point,
+}
+
+impl Chunk {
+    /// Where the chunk starts in the order of publication: what was published before is not in it.
+    pub fn starts_at(&self, end: Position) -> Position {
+        self.events.first().map_or(Position(end.0 + 1), |first| first.meta.position)
+    }
+}
+
+/// Reads the newest `limit` events behind `start`, up to and with position `end`, that the reader wants and may see.
+pub(super) fn read(reader: &mut RoomReader<'_>, start: Point, end: Position, limit: usize) -> Result<Chunk> {
+    let end = Point::after(end);
+    let view = reader.view;
+    let mut rows = view.timeline(start, end, Direction::Backward);
+    let mut chunk = Chunk { events: Vec::new(), limited: false, prev_batch: end };
+    let mut budget = limit.saturating_add(1).saturating_mul(ROWS_FOR_ONE);
+    while let Some((point, number)) = rows.next()? {
+        budget = budget.saturating_sub(1);
+        if chunk.events.len() == limit || budget == 0 {
+            chunk.limited = true;
+            break;
+        }
+        chunk.prev_batch = point;
+        let (meta, event) = (view.meta(number)?, view.event(number)?);
+        if reader.wants(&event)? && reader.eyes.see(&meta, &event)? {
+            chunk.events.push(TimelineEvent { number, meta, event });
+        }
+    }
+    chunk.events.reverse();
+    Ok(chunk)
+}
