@@ -9,7 +9,7 @@ use crate::{
     app::App,
     error::{Error, Result},
     http::{answer::RawJson, extract::QueryParams},
-    sync::{Request, SyncFilter, sync},
+    sync::{Request, sync},
     users::{Session, filters::Filter},
 };
 
@@ -44,11 +44,10 @@ pub async fn get_sync(
 }
 
 /// A filter that is given whole, or by the ID that it was stored under.
-fn find_filter(app: &App, session: &Session, filter: Option<&str>) -> Result<SyncFilter> {
-    let filter = match filter {
-        None | Some("") => Filter::default(),
-        Some(json) if json.starts_with('{') => Filter::parse(json.as_bytes())?,
-        Some(_) => return Err(Error::invalid_param("There is no filter of this ID.")),
-    };
-    Ok(filter.into())
+fn find_filter(app: &App, session: &Session, filter: Option<&str>) -> Result<Filter> {
+    match filter {
+        None | Some("") => Ok(Filter::default()),
+        Some(json) if json.starts_with('{') => Filter::parse(json),
+        Some(id) => app.users.filter(session.user, id),
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
     error::Result,
     ids::{Position, RoomNum},
     json::ObjectWriter,
-    users::account_data::AccountData,
+    users::AccountData,
 };
 
 /// Account data by room; `None` is what is global.
@@ -33,12 +33,12 @@ impl Builder<'_> {
 
     pub(super) fn global_account_data(&self, data: &AccountDataByRoom) -> Vec<Vec<u8>> {
         let wanted = data.get(&None).into_iter().flatten();
-        wanted.filter(|data| self.request.filter.account_data.takes_type(&data.kind)).map(render).collect()
+        wanted.filter(|data| self.filter.account_data.allows_type(&data.kind)).map(render).collect()
     }
 
     pub(super) fn room_account_data(&self, data: Option<&Vec<AccountData>>) -> Vec<Vec<u8>> {
-        let filter = &self.request.filter.room_account_data;
-        data.into_iter().flatten().filter(|data| filter.takes_type(&data.kind)).map(render).collect()
+        let filter = self.filter.room_account_data;
+        data.into_iter().flatten().filter(|data| filter.allows_type(&data.kind)).map(render).collect()
     }
 
     pub(super) fn ephemeral(&self, _room: RoomNum, _since: Option<Position>) -> Result<Vec<Vec<u8>>> {

@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::rooms::RoomsPart;
-pub use self::{filter::SyncFilter, lazy::LazyMembers, token::SyncToken};
+use self::{filter::SyncFilter, rooms::RoomsPart};
+pub use self::{lazy::LazyMembers, token::SyncToken};
 use crate::{
     app::App,
     error::Result,
@@ -27,7 +27,7 @@ use crate::{
     json::ObjectWriter,
     rooms::view::own_rooms,
     store::{JoinedRooms, Snapshot},
-    users::Session,
+    users::{Session, filters::Filter},
 };
 
 /// A sync does not wait longer than this, whatever its client says.
@@ -38,7 +38,7 @@ pub struct Request {
     /// Where the client is; `None`: it has nothing yet.
     pub since: Option<SyncToken>,
     /// What it wants.
-    pub filter: SyncFilter,
+    pub filter: Filter,
     /// Whether it wants all state again.
     pub full_state: bool,
     /// Whether it wants the state at the end of each timeline.
@@ -99,6 +99,7 @@ struct Builder<'a> {
     session: &'a Session,
     request: &'a Request,
     since: Option<SyncToken>,
+    filter: SyncFilter<'a>,
     joined: JoinedRooms,
     snapshot: Snapshot<'a>,
     now: SyncToken,
@@ -116,7 +117,8 @@ impl<'a> Builder<'a> {
         let (boot, moment) = (app.store.live().boot_id(), 0);
         let snapshot = app.store.snapshot();
         let now = SyncToken { position: snapshot.position(), boot, moment };
-        Self { app, session, request, since, joined, snapshot, now }
+        let filter = SyncFilter::new(&request.filter);
+        Self { app, session, request, since, filter, joined, snapshot, now }
     }
 
     fn build(&self) -> Result<Built> {
@@ -168,9 +170,7 @@ impl<'a> Builder<'a> {
     /// Joined rooms in which something was published, or typed, since the client's token.
     fn touched_rooms(&self) -> Vec<RoomNum> {
         let Some(since) = self.since.filter(|_| !self.request.full_state) else { return self.joined.to_vec() };
-        let mut rooms = self.app.store.live().changed_rooms(&self.joined, since.position);
-        let moment = self.known_moment();
-        rooms
+        self.app.store.live().changed_rooms(&self.joined, since.position)
     }
 
     /// How far the client is in what lives in memory; of another run of the server it knows nothing.

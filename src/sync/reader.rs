@@ -23,7 +23,7 @@ pub(super) struct RoomReader<'a> {
     pub view: RoomView<'a, Snapshot<'a>>,
     pub reader: Reader<'a>,
     pub eyes: Eyes<'a>,
-    pub wanted: &'a EventSelector,
+    pub wanted: &'a EventSelector<'a>,
     pub ignored: &'a HashSet<OwnedUserId>,
     pub fields: Option<&'a EventFields>,
 }

@@ -1,14 +1,13 @@
 //! What one sync says of one room that the user is, or was, joined to.
 
 use super::{
-    Request,
+    Builder,
     reader::RoomReader,
     state::{self, State},
     summary,
     timeline::{self, Chunk},
 };
 use crate::{
-    app::App,
     error::Result,
     ids::Position,
     json::{ArrayWriter, ObjectWriter},
@@ -36,18 +35,17 @@ pub(super) struct Extras {
 
 /// Writes what is new of the room; `false`, and nothing, if nothing is.
 pub(super) fn write(
-    app: &App,
-    request: &Request,
+    sync: &Builder<'_>,
     reader: &mut RoomReader<'_>,
     stretch: &Stretch,
     extras: &Extras,
     out: &mut Vec<u8>,
 ) -> Result<bool> {
     let start = stretch.since.map_or(Point::START, Point::after);
-    let chunk = timeline::read(reader, start, stretch.until, request.filter.timeline_limit())?;
+    let chunk = timeline::read(reader, start, stretch.until, sync.filter.timeline_limit())?;
     let has_all_state = stretch.since.filter(|_| !stretch.full_state);
     let new_to_client = has_all_state.is_none();
-    let lazy = request.filter.lazy_members();
+    let lazy = sync.filter.lazy_members();
     let unchanged =
         !new_to_client && reader.root_at(stretch.until)? == reader.root_at(stretch.since.unwrap_or_default())?;
     let summary = if stretch.joined && !unchanged {
@@ -57,14 +55,14 @@ pub(super) fn write(
     };
     let heroes = summary.as_ref().and_then(|summary| summary.heroes.clone()).unwrap_or_default();
     let wanted = state::Wanted {
-        selector: &request.filter.state,
+        selector: &sync.filter.state,
         lazy,
-        redundant: request.filter.redundant_members(),
-        after: request.use_state_after,
+        redundant: sync.filter.redundant_members(),
+        after: sync.request.use_state_after,
         since: has_all_state,
         until: stretch.until,
     };
-    let state = state::read(reader, &chunk, &wanted, (&app.lazy_members, &heroes))?;
+    let state = state::read(reader, &chunk, &wanted, (&sync.app.lazy_members, &heroes))?;
     let nothing = chunk.events.is_empty() && !chunk.limited && state.events.is_empty();
     if nothing && !new_to_client && extras.ephemeral.is_empty() && extras.account_data.is_empty() {
         return Ok(false);
@@ -77,14 +75,14 @@ pub(super) fn write(
     if stretch.joined {
         write_events(room.key("ephemeral"), &extras.ephemeral);
     }
-    write_state(room.key(if request.use_state_after { "state_after" } else { "state" }), reader, &state)?;
+    write_state(room.key(if sync.request.use_state_after { "state_after" } else { "state" }), reader, &state)?;
     if let Some(summary) = summary.filter(|_| state.members_changed || new_to_client) {
         summary.write(room.key("summary"));
     }
     write_timeline(room.key("timeline"), reader, &chunk)?;
     if stretch.joined {
         room.json("unread_notifications", br#"{"highlight_count":0,"notification_count":0}"#);
-        if request.filter.unread_threads() {
+        if sync.filter.unread_threads() {
             room.json("unread_thread_notifications", b"{}");
         }
     }

@@ -54,7 +54,7 @@ impl Builder<'_> {
                 return Ok(RoomsPart::Behind(own.since));
             }
             let room_id = self.app.store.room_id(number)?;
-            if !self.request.filter.allows_room(&room_id) {
+            if !self.filter.allows_room(&room_id) {
                 continue;
             }
             let changed = since.is_none() || memberships.contains(&number);
@@ -76,7 +76,7 @@ impl Builder<'_> {
                     self.offered_room("knock_state", &own, &ignored, &mut body).then_some(2)
                 }
                 Membership::Leave | Membership::Ban if changed => {
-                    let wanted = since.is_some() || (self.request.filter.include_leave && own.was_joined());
+                    let wanted = since.is_some() || (self.filter.include_leave() && own.was_joined());
                     let stretch = self.stretch(since, own.since, false);
                     let told = wanted
                         && !own.forgotten
@@ -130,11 +130,11 @@ impl Builder<'_> {
                 with_room_id: false,
             },
             eyes: Eyes::new(view, &self.session.user_id, Some(own)),
-            wanted: &self.request.filter.timeline,
+            wanted: &self.filter.timeline,
             ignored,
-            fields: self.request.filter.fields.as_ref(),
+            fields: self.filter.fields.as_ref(),
         };
-        room::write(self.app, self.request, &mut reader, stretch, extras, out)
+        room::write(self, &mut reader, stretch, extras, out)
     }
 
     /// A room that the user is invited to or knocks on: its stripped state. Invites by ignored users stay unseen.

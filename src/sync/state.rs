@@ -14,7 +14,7 @@ use crate::{
 /// What to bring.
 pub(super) struct Wanted<'a> {
     /// The filter for state.
-    pub selector: &'a EventSelector,
+    pub selector: &'a EventSelector<'a>,
     /// Whether members come only with what they sent.
     pub lazy: bool,
     /// Whether they come again though the device has them.
