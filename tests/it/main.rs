@@ -8,6 +8,7 @@ mod admin;
 mod check;
 mod limits;
 mod messages;
+mod notes;
 mod sessions;
 mod transactions;
 mod user_data;
