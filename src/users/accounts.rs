@@ -32,7 +32,6 @@ fn key(user: UserNum) -> Key {
 }
 
 /// An account to be made.
-#[derive(Debug)]
 pub struct NewAccount<'a> {
     /// Made by `Users::new_user_id`.
     pub user_id: OwnedUserId,

@@ -50,7 +50,7 @@ pub struct Operation {
 }
 
 /// The `auth` object of a request.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub struct AuthData {
     /// The stage that the client completes; absent where it was completed before.
     #[serde(rename = "type")]

@@ -17,7 +17,6 @@ const MAX_NONCES: usize = 1000;
 const LIFETIME_MS: u64 = 60 * 1000;
 
 /// What is asked for, and its proof.
-#[derive(Debug)]
 pub struct SharedSecretRequest<'a> {
     /// Given out by `Users::new_nonce`.
     pub nonce: &'a str,
@@ -75,7 +74,8 @@ impl Users {
 
 fn decode_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
-    Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    let (pairs, rest) = digits.as_chunks::<2>();
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
 #[cfg(test)]
@@ -86,6 +86,7 @@ mod tests {
     fn hexadecimal_digits_are_read_in_either_case() {
         assert_eq!(decode_hex("00fFa1"), Some(vec![0, 255, 161]));
         assert_eq!(decode_hex("0g"), None);
+        assert_eq!(decode_hex("123"), None);
         assert_eq!(decode_hex(""), Some(Vec::new()));
     }
 }

@@ -57,6 +57,15 @@ pub struct TestServer {
     _folder: tempfile::TempDir,
 }
 
+impl Drop for TestServer {
+    /// The committer ends before its folder goes: a write that fails would stop the whole process.
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.app.store.close();
+        }
+    }
+}
+
 struct Running {
     app: Arc<App>,
     base_url: String,

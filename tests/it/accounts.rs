@@ -49,6 +49,27 @@ async fn user_names_keep_to_the_grammar_and_are_taken_once() {
 }
 
 #[tokio::test]
+async fn one_of_many_who_want_a_name_gets_it() {
+    let server = TestServer::start().await;
+    let attempts: Vec<_> = (0..8)
+        .map(|_| {
+            let client = server.anonymous();
+            let body = json!({ "username": "alice", "password": PASSWORD, "auth": { "type": "m.login.dummy" } });
+            tokio::spawn(async move { client.post("/v3/register", body).await })
+        })
+        .collect();
+    let mut winners = 0;
+    for attempt in attempts {
+        let answer = attempt.await.unwrap();
+        match answer.status {
+            200 => winners += 1,
+            _ => drop(answer.refused(400, "M_USER_IN_USE")),
+        }
+    }
+    assert_eq!(winners, 1);
+}
+
+#[tokio::test]
 async fn people_log_in_by_user_id_or_localpart_in_any_case() {
     let server = TestServer::start().await;
     server.register("alice").await;

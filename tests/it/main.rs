@@ -9,6 +9,7 @@ mod check;
 mod limits;
 mod messages;
 mod notes;
+mod secrets;
 mod sessions;
 mod transactions;
 mod user_data;
