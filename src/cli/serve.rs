@@ -60,12 +60,20 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
 
 fn start_log(log: &Log) {
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(&log.level))
+        .with_env_filter(EnvFilter::new(directives(&log.level)))
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal());
     match log.format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),
+    }
+}
+
+/// A plain level is meant for Salon: libraries only speak up when something is wrong.
+fn directives(level: &str) -> String {
+    match level.parse::<tracing::Level>() {
+        Ok(_) => format!("warn,salon={level}"),
+        Err(_) => level.to_owned(),
     }
 }
 
@@ -103,4 +111,15 @@ fn announce(config: &Config, addresses: &[SocketAddr]) {
     let _ = writeln!(out, "  data  {}", data.display());
     let _ = writeln!(out, "  stop  Ctrl-C");
     let _ = out.flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_level_is_for_salon_alone() {
+        assert_eq!(directives("debug"), "warn,salon=debug");
+        assert_eq!(directives("info,hyper=trace"), "info,hyper=trace");
+    }
 }

@@ -3,12 +3,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { conversation } from "./conversation.mjs";
 import { Bot } from "./bot.mjs";
 import { Server } from "./server.mjs";
 
 const MOST_SECONDS = 480;
 const [binary, python] = process.argv.slice(2);
+const say = (...words) => process.stdout.write(`${words.map((w) => (typeof w === "string" ? w : inspect(w))).join(" ")}\n`);
 let passed = 0;
 let failed = 0;
 
@@ -19,11 +21,11 @@ async function step(name, body) {
     await body();
   } catch (error) {
     failed += 1;
-    console.log(`FAILED ${name}`);
+    say(`FAILED ${name}`);
     throw error;
   }
   passed += 1;
-  console.log(`ok     ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
+  say(`ok     ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
 }
 
 const folder = await mkdtemp(join(tmpdir(), "salon-e2e-"));
@@ -34,13 +36,13 @@ async function finish() {
   bot.end();
   await server.kill();
   await rm(folder, { recursive: true, force: true });
-  console.log(`\n${passed} passed, ${failed} failed`);
+  say(`\n${passed} passed, ${failed} failed`);
   process.exit(failed === 0 ? 0 : 1);
 }
 
 setTimeout(() => {
   failed += 1;
-  console.log(`FAILED to end within ${MOST_SECONDS} s\n${server.lastWords()}`);
+  say(`FAILED to end within ${MOST_SECONDS} s\n${server.lastWords()}`);
   finish();
 }, MOST_SECONDS * 1000).unref();
 
@@ -49,6 +51,6 @@ try {
   await conversation({ step, server, bot });
 } catch (error) {
   failed = Math.max(failed, 1);
-  console.log(error, `\nThe server's last words:\n${server.lastWords()}`);
+  say(error, `\nThe server's last words:\n${server.lastWords()}`);
 }
 await finish();

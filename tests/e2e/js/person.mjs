@@ -12,17 +12,22 @@ Promise.withResolvers ??= function withResolvers() {
   return { promise, resolve, reject };
 };
 
-const sdk = await import("matrix-js-sdk");
-const { logger: common } = await import("matrix-js-sdk/lib/logger.js");
-common.setLevel("silent");
+// It talks much, on the console and to the logger of each client.
 const quiet = () => {};
-const logger = { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet, getChild: () => logger };
+const levels = { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet };
+const logger = { ...levels, getChild: () => logger };
+Object.assign(console, levels, { log: quiet });
+
+const sdk = await import("matrix-js-sdk");
 
 export class Person {
   /// Registers as a client does that knows nothing of the server: it asks which stages there are.
   static async register(url, username, password) {
     const client = sdk.createClient({ baseUrl: url, logger });
-    const stages = await client.registerRequest({ username, password }).catch((error) => error.data);
+    const stages = await client.registerRequest({ username, password }).catch((error) => {
+      if (error.httpStatus !== 401) throw error;
+      return error.data;
+    });
     if (!stages?.flows?.some((flow) => flow.stages.includes("m.login.dummy"))) {
       throw new Error(`no registration for everybody: ${JSON.stringify(stages)}`);
     }
