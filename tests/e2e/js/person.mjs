@@ -1,5 +1,6 @@
 // Alice: somebody with a matrix-js-sdk client, and a record of all that its sync brings.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "./wait.mjs";
 
 // Node 20 lacks it; the SDK takes it for granted.
@@ -56,10 +57,13 @@ export class Person {
   }
 
   /// Starts to sync; returns once the first sync is through.
-  async start(limit = 500) {
+  async start(limit = 100) {
     const states = [];
     this.client.on(sdk.ClientEvent.Sync, (state) => states.push(state));
-    await this.client.startClient({ initialSyncLimit: limit });
+    // Otherwise the limit would hold for the first sync only, and a burst after it would leave a gap.
+    const filter = new sdk.Filter(this.userId);
+    filter.setTimelineLimit(limit);
+    await this.client.startClient({ initialSyncLimit: limit, filter });
     await until("the first sync is through", () => states.includes("PREPARED"));
     this.gaps = 0;
   }
@@ -76,9 +80,20 @@ export class Person {
     return this.room(room)?.getMyMembership();
   }
 
+  /// Sends, and sends again what failed for want of a server, as a user does with the SDK's failed messages.
   async send(room, body) {
-    const { event_id: id } = await this.client.sendMessage(room, { msgtype: "m.text", body });
-    return id;
+    const transaction = this.client.makeTxnId();
+    let sending = this.client.sendMessage(room, { msgtype: "m.text", body }, transaction);
+    for (;;) {
+      try {
+        return (await sending).event_id;
+      } catch (error) {
+        const event = this.room(room)?.findEventById(`~${room}:${transaction}`);
+        if (error.errcode || event?.status !== sdk.EventStatus.NOT_SENT) throw error;
+        await sleep(200);
+        sending = this.client.resendEvent(event, this.room(room));
+      }
+    }
   }
 
   /// All events of the room by /messages, newest first.
