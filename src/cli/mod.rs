@@ -4,6 +4,7 @@
 
 mod backup;
 mod check;
+mod room;
 mod serve;
 mod user;
 
@@ -72,6 +73,11 @@ enum Command {
     Serve,
     /// Read the whole database of a stopped server and say what is wrong
     Check,
+    /// List or remove the rooms of a stopped server
+    Room {
+        #[command(subcommand)]
+        command: room::RoomCommand,
+    },
     /// Copy the database of a stopped server into a new folder
     Backup {
         /// The folder, which must not exist yet
@@ -113,6 +119,7 @@ fn dispatch(mut cli: Cli) -> Result<(), Box<dyn Error>> {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(config),
         Command::Check => check::run(&config),
+        Command::Room { command } => room::run(&config, command),
         Command::Backup { target } => backup::run(&config, &target),
         Command::User(command) => user::run(config, command),
     }

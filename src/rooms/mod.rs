@@ -12,6 +12,7 @@ pub mod history;
 pub mod indexes;
 pub mod messages;
 mod place;
+pub mod purge;
 pub mod render;
 pub mod replay;
 mod resolution;

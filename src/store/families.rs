@@ -90,7 +90,7 @@ impl Family {
         }
         if let Some(length) = self.prefix_bytes() {
             options.set_prefix_extractor(SliceTransform::create_fixed_prefix(length));
-            options.set_memtable_prefix_bloom_ratio(0.02);
+            // No bloom filters for memtables: each would take 1.3 MB at once, and all of them more than memtables may.
         }
         options
     }

@@ -26,7 +26,8 @@ fn content(value: Value) -> ruma::CanonicalJsonObject {
 /// A server with two users, a room with members, messages, a relation and a redaction, and account data; stopped.
 async fn used_server() -> (TestServer, Store) {
     let mut server = TestServer::start().await;
-    let alice = server.register("alice").await;
+    let client = server.register("alice").await;
+    let alice = client.clone();
     let bob = server.register("bob").await;
     alice.put("/v3/user/@alice:localhost/account_data/org.example", json!({ "a": 1 })).await.ok();
     alice.post("/v3/user/@alice:localhost/filter", json!({ "room": { "timeline": { "limit": 5 } } })).await.ok();
@@ -48,7 +49,8 @@ async fn used_server() -> (TestServer, Store) {
         creator_profile: Default::default(),
         invite_profiles: Default::default(),
     };
-    let room = rooms.number(&rooms.create(new).await.unwrap()).unwrap();
+    let room_id = rooms.create(new).await.unwrap();
+    let room = rooms.number(&room_id).unwrap();
     let join = NewEvent::state(bob.clone(), "m.room.member", bob.as_str(), content(json!({ "membership": "join" })));
     rooms.send(room, join).await.unwrap();
     let say = |body: &str| NewEvent::message(alice.clone(), "m.room.message", content(json!({ "body": body })));
@@ -60,6 +62,8 @@ async fn used_server() -> (TestServer, Store) {
     // Bob may redact only his own: this one has no effect.
     rooms.send(room, redaction.clone()).await.unwrap();
     rooms.send(room, NewEvent { sender: alice, ..redaction }).await.unwrap();
+    let path = format!("/v3/rooms/{}/send/m.room.message/t1", room_id);
+    client.put(&path, json!({ "body": "by HTTP" })).await.ok();
     server.stop().await;
     let store = Store::open(&server.config().data_dir, StoreOptions::default()).unwrap();
     (server, store)
@@ -93,6 +97,18 @@ async fn a_database_that_was_used_is_whole() {
     assert!(report.is_clean(), "{report}");
     let text = report.to_string();
     assert!(text.contains("1 rooms") && text.contains("3 users") && text.contains("2 devices"), "{text}");
+}
+
+#[tokio::test]
+async fn a_room_that_was_purged_leaves_nothing_behind() {
+    let (_server, store) = used_server().await;
+    // It waits for the disk, which a thread of the runtime may not.
+    let purge = tokio::task::spawn_blocking(move || salon::rooms::purge::purge(&store, ROOM).map(|()| store));
+    let store = purge.await.unwrap().unwrap();
+    let report = check::check(&store).unwrap();
+    assert!(report.is_clean(), "{report}");
+    let counted = report.to_string();
+    assert!(!counted.contains(" events") && !counted.contains(" members"), "{counted}");
 }
 
 /// A way to break the database, and what the check has to say of it.
@@ -302,6 +318,13 @@ const BREAKAGES: &[Breakage] = &[
             commit.put(Family::Index, KeyBuilder::room(ROOM, Index::Timestamp).u64(5).u64(3).build(), vec![]);
         },
         "room 1, event 3 has no such row",
+    ),
+    (
+        |store, commit| {
+            let (key, _) = first_row(store, Family::Index, &KeyBuilder::user(UserNum(1), Index::Transaction).build());
+            commit.put(Family::Index, key, b"$none".to_vec());
+        },
+        "its event $none is not there",
     ),
     (
         |_, commit| {

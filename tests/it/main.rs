@@ -6,6 +6,7 @@ mod common;
 mod accounts;
 mod admin;
 mod check;
+mod lifecycle;
 mod limits;
 mod messages;
 mod notes;
