@@ -55,7 +55,12 @@ impl App {
     pub fn build(config: Config, clock: Clock, randomness: Randomness) -> Result<Arc<Self>, BuildError> {
         let store = Arc::new(Store::open(&config.data_dir, StoreOptions::default())?);
         check_server_name(&store, &config)?;
-        let users = Users::new(store.clone(), config.server_name.clone(), clock.clone(), randomness.clone());
+        let users = Users::new(
+            store.clone(),
+            config.server_name.clone(),
+            (clock.clone(), randomness.clone()),
+            config.presence.enabled,
+        );
         let signing_key =
             stored_secret(&store, "signing_key", || SigningKey::generate(&randomness.bytes()).to_bytes())?;
         let signing_key = SigningKey::from_bytes(&signing_key).ok_or(StoreError::Malformed(Family::Meta))?;

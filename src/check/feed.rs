@@ -3,10 +3,10 @@
 use super::{Database, Report, accounts::account_data_position, report, row};
 use crate::{
     ids::{Position, UserNum},
-    rooms::{rows::OwnRoom, view::own_key},
+    rooms::{receipts::Receipt, rows::OwnRoom, view::own_key},
     store::{
         Family, StoreError,
-        keys::{read_u32, read_u64},
+        keys::{self, read_u32, read_u64},
     },
     users::feed::FeedEntry,
 };
@@ -28,6 +28,11 @@ pub(super) fn check(db: &Database<'_>, report: &mut Report) -> Result<(), StoreE
                 own.map(|own| own.since)
             }
             Some(FeedEntry::AccountData(room, kind)) => account_data_position(db, user, (room, &kind), report)?,
+            Some(FeedEntry::PrivateReceipt(room)) => {
+                let receipt: Option<Receipt> =
+                    db.row(Family::Ephemeral, &keys::room_position(room, position), report)?;
+                receipt.filter(|receipt| receipt.user == user).map(|_| position)
+            }
             None => continue,
         };
         if current != Some(position) {

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{Database, Report, accounts, members, report, row};
+use super::{Database, Report, accounts, members, report, row, sending};
 use crate::{
     event::StoredEvent,
     ids::{EventNum, RoomNum, UserNum},
@@ -40,6 +40,8 @@ const KINDS: &[(Index, Check)] = &[
     (Index::AccountData, accounts::check_account_data),
     (Index::AccountDataSize, accounts::check_account_data_size),
     (Index::Filter, accounts::check_filter),
+    (Index::OwnReceipt, sending::check_own_receipt),
+    (Index::Transaction, sending::check_transaction),
 ];
 
 /// Checks every row.

@@ -10,6 +10,7 @@ mod index;
 mod members;
 mod report;
 mod room;
+mod sending;
 mod state;
 
 use ruma::OwnedServerName;
@@ -65,6 +66,7 @@ pub fn check(store: &Store) -> Result<Report, StoreError> {
     }
     index::check(&db, &mut report)?;
     feed::check(&db, &mut report)?;
+    sending::check_receipts(&db, &mut report)?;
     Ok(report)
 }
 

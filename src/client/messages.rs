@@ -24,6 +24,7 @@ pub async fn send(
     Params((room_id, event_type, transaction_id)): Params<(OwnedRoomId, String, String)>,
     RawBody(body): RawBody,
 ) -> Result<RawJson> {
+    app.users.presence.active(&session);
     let new = NewMessage { room_id, event_type, content: text(&body)?, transaction_id };
     Ok(sent(app.rooms.send_message(&session, new).await?))
 }

@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Result},
     http::{answer::RawJson, extract::QueryParams},
     sync::{Request, sync},
-    users::{Session, filters::Filter},
+    users::{Session, filters::Filter, presence::PresenceState},
 };
 
 /// The parameters of `/sync`.
@@ -22,7 +22,8 @@ pub struct SyncParams {
     full_state: bool,
     #[serde(default)]
     use_state_after: bool,
-    set_presence: Option<String>,
+    #[serde(default)]
+    set_presence: PresenceState,
     timeout: Option<u64>,
 }
 
@@ -40,6 +41,7 @@ pub async fn get_sync(
         use_state_after: params.use_state_after,
         timeout: Duration::from_millis(params.timeout.unwrap_or(0)),
     };
+    let _syncing = app.users.presence.sync(&session, params.set_presence);
     sync(&app, &session, &request).await.map(RawJson)
 }
 

@@ -93,6 +93,10 @@ fn room_events() -> Router<Arc<App>> {
         .route("/rooms/{roomId}/messages", get(history::messages))
         .route("/rooms/{roomId}/event/{eventId}", get(history::event))
         .route("/rooms/{roomId}/context/{eventId}", get(history::context))
+        .route("/rooms/{roomId}/typing/{userId}", put(typing::set))
+        .route("/rooms/{roomId}/receipt/{receiptType}/{eventId}", post(receipts::set))
+        .route("/rooms/{roomId}/read_markers", post(receipts::set_markers))
+        .route("/presence/{userId}/status", get(presence::get).put(presence::set))
 }
 
 /// Endpoints that came with v1.

@@ -11,8 +11,10 @@ mod guard;
 pub mod history;
 pub mod indexes;
 pub mod messages;
+mod neighbours;
 mod place;
 pub mod purge;
+pub mod receipts;
 pub mod render;
 pub mod replay;
 mod resolution;
@@ -21,6 +23,7 @@ pub mod select;
 mod stripped;
 pub mod timeline;
 mod transactions;
+pub mod typing;
 pub mod view;
 pub mod visibility;
 
@@ -32,7 +35,7 @@ pub use self::{
     append::{Appended, NewEvent},
     guard::RoomGuard,
 };
-use self::{guard::Slots, view::RoomView};
+use self::{guard::Slots, typing::Typing, view::RoomView};
 use crate::{
     clock::{Clock, Randomness},
     error::{Error, Result},
@@ -51,6 +54,8 @@ pub struct Rooms {
     signing_key: Arc<SigningKey>,
     trie_key: TrieKey,
     slots: Slots,
+    /// Who is typing.
+    pub typing: Arc<Typing>,
 }
 
 impl Rooms {
@@ -63,7 +68,8 @@ impl Rooms {
         trie_secret: &[u8; 32],
     ) -> Self {
         let trie_key = TrieKey::new(trie_secret);
-        Self { store, server_name, clock, randomness, signing_key, trie_key, slots: Slots::default() }
+        let typing = Typing::new(store.clone());
+        Self { store, server_name, clock, randomness, signing_key, trie_key, slots: Slots::default(), typing }
     }
 
     /// The room as `read` sees it.

@@ -6,7 +6,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::sync::Notify;
@@ -24,6 +27,7 @@ pub type JoinedRooms = Arc<Vec<RoomNum>>;
 pub struct Live {
     state: RwLock<State>,
     boot_id: u32,
+    moment: AtomicU64,
     /// Where the log ended when the process started. What was touched before then reads as touched here.
     boot: Position,
 }
@@ -45,7 +49,7 @@ struct LiveUser {
 
 impl Live {
     pub(super) fn starting_at(boot: Position) -> Self {
-        Self { state: RwLock::default(), boot_id: rand::random(), boot }
+        Self { state: RwLock::default(), boot_id: rand::random(), moment: AtomicU64::new(0), boot }
     }
 
     // No code that may panic runs under the lock with the state half changed.
@@ -115,6 +119,27 @@ impl Live {
     /// A number of this run of the server, by which tokens tell what they remember of its memory.
     pub fn boot_id(&self) -> u32 {
         self.boot_id
+    }
+
+    /// Wakes all waiting members of the rooms that the user is joined to, as far as those are known in memory.
+    pub fn wake_neighbours(&self, user: UserNum) {
+        let state = self.read();
+        for room in state.users.get(&user).into_iter().flat_map(|known| known.rooms.iter()) {
+            state.wake_members(*room);
+        }
+    }
+
+    /// How often what lives in memory only (typing, presence) has changed in this run of the server.
+    ///
+    /// Who keeps such things takes a new moment under the lock under which the change is made; who reads them
+    /// asks for the moment first, and so misses nothing up to it.
+    pub fn moment(&self) -> u64 {
+        self.moment.load(Ordering::SeqCst)
+    }
+
+    /// A new moment; the first is 1.
+    pub fn next_moment(&self) -> u64 {
+        self.moment.fetch_add(1, Ordering::SeqCst) + 1
     }
 
     pub(super) fn apply(&self, position: Position, notices: &[Notice]) {

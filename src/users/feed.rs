@@ -4,12 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::RoomNum;
 
-/// User, position → what changed for that user alone. One row for each room's membership and each type of
-/// account data: a newer one takes the place of the older.
+/// User, position → what changed for that user alone. One row for each room's membership, each type of
+/// account data and each private receipt: a newer one takes the place of the older.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FeedEntry {
     /// The user's own membership in a room.
     Membership(RoomNum),
     /// Account data of a type, in a room or global.
     AccountData(Option<RoomNum>, String),
+    /// A receipt in a room that only this user learns of.
+    PrivateReceipt(RoomNum),
 }

@@ -11,6 +11,7 @@ pub mod filters;
 mod interactive;
 mod locks;
 mod passwords;
+pub mod presence;
 mod profiles;
 pub mod rows;
 mod sessions;
@@ -34,7 +35,8 @@ pub use self::{
     usernames::Identifier,
 };
 use self::{
-    interactive::InteractiveSessions, locks::Locks, passwords::Passwords, shared_secret::Nonces, tokens::Tokens,
+    interactive::InteractiveSessions, locks::Locks, passwords::Passwords, presence::Presence, shared_secret::Nonces,
+    tokens::Tokens,
 };
 use crate::{
     clock::{Clock, Randomness},
@@ -66,11 +68,19 @@ pub struct Users {
     tokens: Tokens,
     interactive: InteractiveSessions,
     nonces: Nonces,
+    /// Who is there.
+    pub presence: Presence,
 }
 
 impl Users {
     /// Over an open store.
-    pub fn new(store: Arc<Store>, server_name: OwnedServerName, clock: Clock, randomness: Randomness) -> Self {
+    pub fn new(
+        store: Arc<Store>,
+        server_name: OwnedServerName,
+        (clock, randomness): (Clock, Randomness),
+        presence_enabled: bool,
+    ) -> Self {
+        let presence = Presence::new(store.clone(), clock.clone(), presence_enabled);
         Self {
             store,
             server_name,
@@ -81,6 +91,7 @@ impl Users {
             tokens: Tokens::new(),
             interactive: InteractiveSessions::new(),
             nonces: Nonces::new(),
+            presence,
         }
     }
 }
