@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::{
     clock::{Clock, Randomness},
     config::Config,
@@ -28,6 +30,7 @@ pub struct App {
     pub rooms: Rooms,
     /// What /sync remembers to have sent.
     pub lazy_members: LazyMembers,
+    stopping: watch::Sender<bool>,
 }
 
 /// Why a server could not be built.
@@ -73,7 +76,27 @@ impl App {
             Arc::new(signing_key),
             trie_secret,
         );
-        Ok(Arc::new(Self { config, clock, randomness, store, users, rooms, lazy_members: LazyMembers::default() }))
+        Ok(Arc::new(Self {
+            config,
+            clock,
+            randomness,
+            store,
+            users,
+            rooms,
+            lazy_members: LazyMembers::default(),
+            stopping: watch::Sender::new(false),
+        }))
+    }
+
+    /// Begins the end: listeners close, and requests that wait for news answer with what there is.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Returns once the server was told to stop.
+    pub async fn stopped(&self) {
+        // The sender lives as long as `self`, so waiting can't fail.
+        let _ = self.stopping.subscribe().wait_for(|&stopping| stopping).await;
     }
 }
 

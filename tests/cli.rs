@@ -1,20 +1,13 @@
 //! The built binary, as its operator meets it: what it says, what it refuses, how it starts and ends.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+mod binary;
 
-use tempfile::TempDir;
+use std::io::Read;
+use std::process::Output;
+use std::time::Duration;
 
-/// The binary with none of our own settings around it.
-fn salon(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_salon"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SALON_")) {
-        command.env_remove(name);
-    }
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
+use binary::{Running, salon};
+use serde_json::{Value, json};
 
 fn finished(arguments: &[&str]) -> Output {
     salon(arguments).output().unwrap()
@@ -29,45 +22,6 @@ fn refused(arguments: &[&str]) -> String {
     assert_eq!(sentence.trim_end().lines().count(), 1, "one sentence: {sentence}");
     assert!(sentence.starts_with("salon: "), "{sentence}");
     sentence
-}
-
-/// A server that runs until it is dropped.
-struct Running {
-    process: Child,
-    address: String,
-}
-
-impl Running {
-    fn start(data: &TempDir, more: &[&str]) -> Self {
-        let data = data.path().to_str().unwrap();
-        let mut arguments = vec!["--listen", "127.0.0.1:0", "--data-dir", data, "--log-level", "warn"];
-        arguments.extend(more);
-        let mut process = salon(&arguments).stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let address = lines.find_map(|line| {
-            let line = line.unwrap();
-            line.trim().strip_prefix("open  http://").map(str::to_owned)
-        });
-        Self { process, address: address.expect("the server prints its address") }
-    }
-
-    /// Sends SIGTERM or SIGINT by name and tells how long the server took to end well.
-    fn stop(mut self, signal: &str) -> Duration {
-        let start = Instant::now();
-        // The shell's own kill: the program of that name is not on every machine.
-        let kill = format!("kill -s {signal} {}", self.process.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
-        assert!(self.process.wait().unwrap().success());
-        start.elapsed()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 #[test]
@@ -127,7 +81,7 @@ fn a_port_in_use_is_named() {
 fn it_answers_at_the_address_that_it_prints_and_ends_soon_after_a_signal() {
     let data = tempfile::tempdir().unwrap();
     for signal in ["TERM", "INT"] {
-        let server = Running::start(&data, &[]);
+        let server = Running::start(data.path(), &[]);
         let mut idle = std::net::TcpStream::connect(&server.address).unwrap();
         let took = server.stop(signal);
         assert!(took < Duration::from_secs(5), "SIG{signal} took {took:?}");
@@ -136,11 +90,35 @@ fn it_answers_at_the_address_that_it_prints_and_ends_soon_after_a_signal() {
     }
 }
 
+#[tokio::test]
+async fn who_waits_for_news_is_answered_when_the_server_stops() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Running::start(data.path(), &[]);
+    let base = format!("http://{}/_matrix/client/v3", server.address);
+    let http = reqwest::Client::new();
+    let account = json!({ "username": "alice", "password": "a password", "auth": { "type": "m.login.dummy" } });
+    let session = http.post(format!("{base}/register")).json(&account).send().await.unwrap();
+    let session: Value = session.json().await.unwrap();
+    let sync = |since: String| {
+        let request = http.get(format!("{base}/sync?timeout=30000{since}"));
+        request.bearer_auth(session["access_token"].as_str().unwrap()).send()
+    };
+    let first: Value = sync(String::new()).await.unwrap().json().await.unwrap();
+    let poll = tokio::spawn(sync(format!("&since={}", first["next_batch"].as_str().unwrap())));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+
+    let took = tokio::task::spawn_blocking(|| server.stop("TERM")).await.unwrap();
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    let answer = poll.await.unwrap().unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(answer.json::<Value>().await.unwrap()["next_batch"].is_string());
+}
+
 #[test]
 fn a_second_server_on_the_folder_is_refused_and_the_first_goes_on() {
     let data = tempfile::tempdir().unwrap();
     let path = data.path().to_str().unwrap();
-    let first = Running::start(&data, &[]);
+    let first = Running::start(data.path(), &[]);
     let sentence = refused(&["--listen", "127.0.0.1:0", "--data-dir", path]);
     assert!(sentence.contains(path), "{sentence}");
     assert!(std::net::TcpStream::connect(&first.address).is_ok());
@@ -150,9 +128,9 @@ fn a_second_server_on_the_folder_is_refused_and_the_first_goes_on() {
 fn another_server_name_is_refused_with_both_names() {
     let data = tempfile::tempdir().unwrap();
     let path = data.path().to_str().unwrap();
-    Running::start(&data, &["--server-name", "old.example"]).stop("TERM");
+    Running::start(data.path(), &["--server-name", "old.example"]).stop("TERM");
     let sentence = refused(&["--server-name", "new.example", "--listen", "127.0.0.1:0", "--data-dir", path]);
     assert!(sentence.contains("old.example") && sentence.contains("new.example"), "{sentence}");
     // Under its own name it goes on.
-    Running::start(&data, &["--server-name", "old.example"]).stop("TERM");
+    Running::start(data.path(), &["--server-name", "old.example"]).stop("TERM");
 }

@@ -35,24 +35,17 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     let app = App::build(config.clone(), Clock::System, Randomness::from_system())?;
     let routes = http::router(app.clone());
     let mut servers = tokio::task::JoinSet::new();
-    let (stopping, stopped) = tokio::sync::watch::channel(false);
     let mut addresses = Vec::new();
     for &address in &config.listen {
         let listener = bind(address).await?;
         addresses.push(listener.local_addr()?);
-        let mut stopped = stopped.clone();
-        let routes = routes.clone();
-        servers.spawn(async move {
-            let until = async move {
-                let _ = stopped.wait_for(|&yes| yes).await;
-            };
-            http::serve(listener, routes, until).await;
-        });
+        let (app, routes) = (app.clone(), routes.clone());
+        servers.spawn(async move { http::serve(listener, routes, app.stopped()).await });
     }
     announce(&config, &addresses);
     stop.await;
     tracing::info!("stopping");
-    stopping.send_replace(true);
+    app.stop();
     let _ = tokio::time::timeout(GRACE, servers.join_all()).await;
     app.store.close();
     Ok(())

@@ -1,0 +1,67 @@
+//! The built binary as a process of its own.
+
+#![allow(dead_code, reason = "not every test binary calls all of it")]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The binary with none of our own settings around it.
+pub fn salon(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_salon"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SALON_")) {
+        command.env_remove(name);
+    }
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// A server that runs until it is dropped.
+pub struct Running {
+    process: Child,
+    /// Where it listens.
+    pub address: String,
+}
+
+impl Running {
+    /// On a port of its own; returns once it listens.
+    pub fn start(data: &Path, more: &[&str]) -> Self {
+        let data = data.to_str().unwrap();
+        let mut arguments = vec!["--listen", "127.0.0.1:0", "--data-dir", data, "--log-level", "warn"];
+        arguments.extend(more);
+        let mut process = salon(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let address = lines.find_map(|line| {
+            let line = line.unwrap();
+            line.trim().strip_prefix("open  http://").map(str::to_owned)
+        });
+        Self { process, address: address.expect("the server prints its address") }
+    }
+
+    /// Sends SIGTERM or SIGINT by name and tells how long the server took to end well.
+    pub fn stop(mut self, signal: &str) -> Duration {
+        let start = Instant::now();
+        // The shell's own kill: the program of that name is not on every machine.
+        let kill = format!("kill -s {signal} {}", self.process.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        assert!(self.process.wait().unwrap().success());
+        start.elapsed()
+    }
+}
+
+impl Running {
+    /// kill -9.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
