@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::Builder;
 use crate::{
     error::Result,
-    ids::{Position, RoomNum},
+    ids::{Position, RoomNum, UserNum},
     json::ObjectWriter,
-    users::AccountData,
+    rooms::{receipts, typing},
+    users::{AccountData, presence},
 };
 
 /// Account data by room; `None` is what is global.
@@ -41,12 +42,48 @@ impl Builder<'_> {
         data.into_iter().flatten().filter(|data| filter.allows_type(&data.kind)).map(render).collect()
     }
 
-    pub(super) fn ephemeral(&self, _room: RoomNum, _since: Option<Position>) -> Result<Vec<Vec<u8>>> {
-        Ok(Vec::new())
+    /// Typing notices and receipts of a room. `since` is `None` if the client has nothing of the room.
+    pub(super) fn ephemeral(&self, room: RoomNum, since: Option<Position>) -> Result<Vec<Vec<u8>>> {
+        let mut events = Vec::new();
+        if self.filter.ephemeral.allows_type("m.typing") {
+            let moment = since.map_or(0, |_| self.known_moment());
+            let typing = self.app.rooms.typing.changed(room, moment);
+            // After a restart nobody types: a client that may know otherwise is told so once.
+            let users = typing.or_else(|| (since.is_some() && self.is_restarted()).then(Vec::new));
+            events.extend(users.map(|users| typing::event(&users)));
+        }
+        if self.filter.ephemeral.allows_type("m.receipt") {
+            let view = self.app.rooms.view(&self.snapshot, room);
+            let receipts = match since {
+                Some(since) => view.receipts_since(self.session.user, since)?,
+                None => view.newest_receipts(self.session.user)?,
+            };
+            events.extend(receipts::events(&self.app.store, &receipts)?);
+        }
+        Ok(events)
     }
 
+    /// The presence of those whom the user shares a room with, and the user's own.
     pub(super) fn presence(&self) -> Result<Vec<Vec<u8>>> {
-        Ok(Vec::new())
+        let mut events = Vec::new();
+        if !self.filter.presence.allows_type("m.presence") || self.known_moment() == self.now.moment {
+            return Ok(events);
+        }
+        for (user, status) in self.app.users.presence.changed_since(self.known_moment()) {
+            if user != self.session.user && !self.shares_a_room(user)? {
+                continue;
+            }
+            let user_id = self.app.store.user_id(user)?;
+            if self.filter.presence.allows_sender(&user_id) {
+                events.push(presence::event(&user_id, &status)?);
+            }
+        }
+        Ok(events)
+    }
+
+    fn shares_a_room(&self, user: UserNum) -> Result<bool> {
+        let theirs = super::joined_rooms(self.app, user)?;
+        Ok(theirs.iter().any(|room| self.joined.binary_search(room).is_ok()))
     }
 }
 

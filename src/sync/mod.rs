@@ -114,7 +114,7 @@ impl<'a> Builder<'a> {
         since: Option<SyncToken>,
         joined: JoinedRooms,
     ) -> Self {
-        let (boot, moment) = (app.store.live().boot_id(), 0);
+        let (boot, moment) = (app.store.live().boot_id(), app.store.live().moment());
         let snapshot = app.store.snapshot();
         let now = SyncToken { position: snapshot.position(), boot, moment };
         let filter = SyncFilter::new(&request.filter);
@@ -170,7 +170,18 @@ impl<'a> Builder<'a> {
     /// Joined rooms in which something was published, or typed, since the client's token.
     fn touched_rooms(&self) -> Vec<RoomNum> {
         let Some(since) = self.since.filter(|_| !self.request.full_state) else { return self.joined.to_vec() };
-        self.app.store.live().changed_rooms(&self.joined, since.position)
+        if self.is_restarted() {
+            return self.joined.to_vec();
+        }
+        let mut rooms = self.app.store.live().changed_rooms(&self.joined, since.position);
+        let typed_in = self.app.rooms.typing.rooms_since(self.known_moment());
+        rooms.extend(typed_in.into_iter().filter(|room| self.joined.binary_search(room).is_ok()));
+        rooms
+    }
+
+    /// Whether the client's token is of an earlier run of the server.
+    fn is_restarted(&self) -> bool {
+        self.since.is_some_and(|since| since.boot != self.now.boot)
     }
 
     /// How far the client is in what lives in memory; of another run of the server it knows nothing.

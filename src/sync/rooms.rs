@@ -34,12 +34,21 @@ pub(super) enum RoomsPart {
     Behind(Position),
 }
 
+/// What a user's feed says of rooms.
+#[derive(Default)]
+struct Feed {
+    /// Those to which the user stands otherwise than before.
+    memberships: HashSet<RoomNum>,
+    /// Those with a receipt that only the user sees.
+    receipts: Vec<RoomNum>,
+}
+
 impl Builder<'_> {
     pub(super) fn rooms_part(&self, since: Option<Position>, account_data: &AccountDataByRoom) -> Result<RoomsPart> {
-        let memberships = since.map(|since| self.memberships(since)).transpose()?.unwrap_or_default();
+        let feed = since.map(|since| self.feed(since)).transpose()?.unwrap_or_default();
         let ignored = self.app.users.ignored_users(&self.snapshot, self.session.user)?;
         let mut rooms: Vec<RoomNum> = self.touched_rooms();
-        rooms.extend(memberships.iter().chain(account_data.keys().flatten()));
+        rooms.extend(feed.memberships.iter().chain(&feed.receipts).chain(account_data.keys().flatten()));
         if since.is_none() {
             rooms.extend(own_rooms(&self.snapshot, self.session.user)?.others());
         }
@@ -57,7 +66,7 @@ impl Builder<'_> {
             if !self.filter.allows_room(&room_id) {
                 continue;
             }
-            let changed = since.is_none() || memberships.contains(&number);
+            let changed = since.is_none() || feed.memberships.contains(&number);
             let mut body = Vec::new();
             let section = match own.membership {
                 Membership::Join => {
@@ -151,21 +160,26 @@ impl Builder<'_> {
         true
     }
 
-    /// The rooms to which the user stands otherwise than at `since`.
-    fn memberships(&self, since: Position) -> Result<HashSet<RoomNum>> {
-        let mut rooms = HashSet::new();
+    /// What the user's feed says since the client's token.
+    fn feed(&self, since: Position) -> Result<Feed> {
+        let mut feed = Feed::default();
         if !self.app.store.live().user_changed(self.session.user, since) {
-            return Ok(rooms);
+            return Ok(feed);
         }
         let start = keys::user_position(self.session.user, Position(since.0 + 1));
         let end = keys::user_position(self.session.user, Position(self.now.position.0 + 1));
         let mut rows = self.snapshot.scan(Family::Feed, &start, &end);
         while let Some((_, value)) = rows.next()? {
-            if let FeedEntry::Membership(room) = decode(Family::Feed, value)? {
-                rooms.insert(room);
+            match decode(Family::Feed, value)? {
+                FeedEntry::Membership(room) => {
+                    feed.memberships.insert(room);
+                }
+                FeedEntry::PrivateReceipt(room) => feed.receipts.push(room),
+                // Read by `Users`, with their content.
+                FeedEntry::AccountData(..) => {}
             }
         }
-        Ok(rooms)
+        Ok(feed)
     }
 }
 
