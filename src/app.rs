@@ -25,7 +25,7 @@ pub struct App {
     /// The database.
     pub store: Arc<Store>,
     /// Accounts.
-    pub users: Users,
+    pub users: Arc<Users>,
     /// Rooms.
     pub rooms: Rooms,
     /// What /sync remembers to have sent.
@@ -58,19 +58,19 @@ impl App {
     pub fn build(config: Config, clock: Clock, randomness: Randomness) -> Result<Arc<Self>, BuildError> {
         let store = Arc::new(Store::open(&config.data_dir, StoreOptions::default())?);
         check_server_name(&store, &config)?;
-        let users = Users::new(
+        let users = Arc::new(Users::new(
             store.clone(),
             config.server_name.clone(),
             (clock.clone(), randomness.clone()),
             config.presence.enabled,
-        );
+        ));
         let signing_key =
             stored_secret(&store, "signing_key", || SigningKey::generate(&randomness.bytes()).to_bytes())?;
         let signing_key = SigningKey::from_bytes(&signing_key).ok_or(StoreError::Malformed(Family::Meta))?;
         let trie_secret = stored_secret(&store, "trie_secret", || randomness.bytes::<32>().to_vec())?;
         let trie_secret = trie_secret.as_slice().try_into().map_err(|_| StoreError::Malformed(Family::Meta))?;
         let rooms = Rooms::new(
-            store.clone(),
+            (store.clone(), users.clone()),
             config.server_name.clone(),
             (clock.clone(), randomness.clone()),
             Arc::new(signing_key),

@@ -41,7 +41,13 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// Endpoints that have been there since r0, under both of their prefixes.
 fn client_v3() -> Router<Arc<App>> {
-    Router::new().merge(accounts()).merge(room_events()).merge(user_data()).merge(syncing())
+    Router::new()
+        .merge(accounts())
+        .merge(room_events())
+        .merge(user_data())
+        .merge(memberships())
+        .merge(room_state())
+        .merge(syncing())
 }
 
 /// What clients poll.
@@ -99,11 +105,45 @@ fn room_events() -> Router<Arc<App>> {
         .route("/presence/{userId}/status", get(presence::get).put(presence::set))
 }
 
+/// Making rooms, and who is in them.
+fn memberships() -> Router<Arc<App>> {
+    Router::new()
+        .route("/createRoom", post(create_room::create))
+        .route("/join/{roomIdOrAlias}", post(membership::join_by_alias))
+        .route("/knock/{roomIdOrAlias}", post(membership::knock))
+        .route("/joined_rooms", get(membership::joined_rooms))
+        .route("/rooms/{roomId}/join", post(membership::join))
+        .route("/rooms/{roomId}/invite", post(membership::invite))
+        .route("/rooms/{roomId}/leave", post(membership::leave))
+        .route("/rooms/{roomId}/forget", post(membership::forget))
+        .route("/rooms/{roomId}/kick", post(membership::kick))
+        .route("/rooms/{roomId}/ban", post(membership::ban))
+        .route("/rooms/{roomId}/unban", post(membership::unban))
+        .route("/rooms/{roomId}/members", get(state::members))
+        .route("/rooms/{roomId}/joined_members", get(state::joined_members))
+}
+
+/// What rooms are: state, names, the directory.
+fn room_state() -> Router<Arc<App>> {
+    let alias = get(directory::resolve_alias).put(directory::add_alias).delete(directory::remove_alias);
+    Router::new()
+        .route("/rooms/{roomId}/state", get(state::get_all))
+        .route("/rooms/{roomId}/state/{eventType}", get(state::get).put(state::set))
+        // With an empty state key the last slash may stay.
+        .route("/rooms/{roomId}/state/{eventType}/", get(state::get).put(state::set))
+        .route("/rooms/{roomId}/state/{eventType}/{stateKey}", get(state::get).put(state::set))
+        .route("/rooms/{roomId}/aliases", get(directory::aliases))
+        .route("/directory/room/{roomAlias}", alias)
+        .route("/directory/list/room/{roomId}", get(directory::visibility).put(directory::set_visibility))
+        .route("/publicRooms", get(directory::public_rooms).post(directory::search_public_rooms))
+}
+
 /// Endpoints that came with v1.
 fn client_v1() -> Router<Arc<App>> {
     Router::new()
         .route("/register/m.login.registration_token/validity", get(register::token_validity))
         .route("/rooms/{roomId}/timestamp_to_event", get(history::timestamp_to_event))
+        .route("/room_summary/{roomIdOrAlias}", get(directory::room_summary))
 }
 
 /// Any web client may use this server (client-server API, "Web Browser Clients").

@@ -1,17 +1,18 @@
 //! Making a room (client-server API, "Creation").
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashSet};
 
 use ruma::{
-    CanonicalJsonObject, CanonicalJsonValue, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomId, RoomVersionId,
+    CanonicalJsonObject, CanonicalJsonValue, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, RoomVersionId, UserId,
 };
 use serde_json::json;
 
-use super::{Appended, NewEvent, RoomGuard, Rooms};
+use super::{Appended, NewEvent, RoomGuard, Rooms, membership::Actor, room_state::NewState, rows::Membership};
 use crate::{
     error::{Error, Result},
     event,
-    ids::random_string,
+    ids::{UserNum, random_string},
+    store::Ticket,
 };
 
 /// A room that somebody wants.
@@ -27,22 +28,20 @@ pub struct NewRoom {
     pub preset: Preset,
     /// Replaces keys of the power levels' content.
     pub power_levels: CanonicalJsonObject,
-    /// State events, set after what the preset sets: type, state key, content.
-    pub initial_state: Vec<(String, String, CanonicalJsonObject)>,
+    /// State events, set after what the preset sets.
+    pub initial_state: Vec<NewState>,
     /// Its name.
     pub name: Option<String>,
     /// Its topic.
     pub topic: Option<String>,
-    /// Its alias, reserved by the caller.
-    pub alias: Option<OwnedRoomAliasId>,
+    /// The local part of its alias.
+    pub alias_localpart: Option<String>,
+    /// Whether the directory lists it.
+    pub listed: bool,
     /// Who is invited.
     pub invite: Vec<OwnedUserId>,
     /// Whether the invites are to a direct chat.
     pub is_direct: bool,
-    /// The profile of the creator, for the member event.
-    pub creator_profile: CanonicalJsonObject,
-    /// The profiles of the invited.
-    pub invite_profiles: BTreeMap<OwnedUserId, CanonicalJsonObject>,
 }
 
 /// The spec's presets.
@@ -70,32 +69,67 @@ impl Rooms {
     /// Makes a room. It is on disk when this returns.
     ///
     /// # Errors
-    /// 400 `M_INVALID_ROOM_STATE` if the wanted state is not allowed; 400 `M_UNSUPPORTED_ROOM_VERSION`.
+    /// 400 `M_INVALID_ROOM_STATE` if the wanted state is not allowed; 400 `M_ROOM_IN_USE` if its alias is taken; 400
+    /// `M_UNSUPPORTED_ROOM_VERSION`; 403 if somebody can't be invited.
     pub async fn create(&self, new: NewRoom) -> Result<OwnedRoomId> {
+        let (guard, last) = self.make(new).await?;
+        let room_id = guard.room_id().clone();
+        drop(guard);
+        last.durable().await?;
+        Ok(room_id)
+    }
+
+    /// Makes a room and holds it. Awaiting its last event is awaiting all of it.
+    pub(super) async fn make(&self, mut new: NewRoom) -> Result<(RoomGuard<'_>, Appended)> {
         let rules = event::rules(&new.version)
             .ok_or_else(|| Error::bad_request("M_UNSUPPORTED_ROOM_VERSION", "This room version is not supported."))?;
+        let invited: BTreeSet<_> = std::mem::take(&mut new.invite).into_iter().filter(|u| *u != new.creator).collect();
+        new.invite = invited.into_iter().collect();
+        for user in &new.invite {
+            self.check_invitee(user)?;
+        }
+        let alias = new.alias_localpart.as_deref().map(|localpart| self.reserve_alias(localpart)).transpose()?;
+
         let authorization = &rules.authorization;
         let room_id = if authorization.room_create_event_id_as_room_id { None } else { Some(self.mint_room_id()?) };
         let mut content = new.creation_content.clone();
         content.insert("room_version".to_owned(), new.version.to_string().into());
-        if !authorization.use_room_create_sender {
+        if authorization.use_room_create_sender {
+            content.remove("creator");
+        } else {
             content.insert("creator".to_owned(), new.creator.to_string().into());
         }
         if authorization.additional_room_creators && new.preset == Preset::TrustedPrivateChat {
             add_creators(&mut content, &new.invite);
         }
-        let additional_creators = creators_of(&content);
         let create = NewEvent::state(new.creator.clone(), "m.room.create", "", content);
         let (mut guard, _) = self.begin(new.version.clone(), room_id, create).await?;
-        let first = guard.fill(&new, authorization.explicitly_privilege_room_creators, &additional_creators);
-        let last = first.map_err(|error| match error.status {
-            403 => Error::bad_request("M_INVALID_ROOM_STATE", error.message),
-            _ => error,
-        })?;
-        let room_id = guard.room_id().clone();
-        drop(guard);
-        last.durable().await?;
-        Ok(room_id)
+        let creator = self.store.intern_user(&new.creator)?;
+        if let Some(reserved) = &alias {
+            // Not awaited: the events that follow land behind it.
+            let _ = reserved.give_to(guard.number(), creator);
+        }
+        match guard.fill(&new, alias.as_ref().map(|reserved| &*reserved.alias)) {
+            Ok(mut last) => {
+                if new.listed {
+                    // It lands behind the last event: nobody may find half a room.
+                    last.ticket = self.put_listed(guard.number(), Some(creator));
+                }
+                Ok((guard, last))
+            }
+            Err(error) => {
+                if let Some(reserved) = &alias {
+                    self.drop_alias(&reserved.alias, guard.number());
+                }
+                if let Some(forgotten) = guard.give_up(&new.creator, creator)? {
+                    forgotten.durable().await?;
+                }
+                Err(match error.status {
+                    403 => Error::bad_request("M_INVALID_ROOM_STATE", error.message),
+                    _ => error,
+                })
+            }
+        }
     }
 
     fn mint_room_id(&self) -> Result<OwnedRoomId> {
@@ -106,26 +140,46 @@ impl Rooms {
 
 impl RoomGuard<'_> {
     /// The events behind the create event, in the spec's order.
-    fn fill(&mut self, new: &NewRoom, creators_above_all: bool, additional_creators: &[String]) -> Result<Appended> {
-        let creator = &new.creator;
-        let mut member = new.creator_profile.clone();
-        member.insert("membership".to_owned(), "join".to_owned().into());
-        let mut last = self.append(NewEvent::state(creator.clone(), "m.room.member", creator.as_str(), member))?;
-        let levels = power_levels(new, creators_above_all, additional_creators)?;
-        last = replace(last, self.append(NewEvent::state(creator.clone(), "m.room.power_levels", "", levels))?);
-        for (event_type, state_key, content) in initial_state(new)? {
-            last = replace(last, self.append(NewEvent::state(creator.clone(), event_type, state_key, content))?);
+    fn fill(&mut self, new: &NewRoom, alias: Option<&RoomAliasId>) -> Result<Appended> {
+        let creator = Actor { user_id: &new.creator, is_guest: false };
+        let none = CanonicalJsonObject::new();
+        let mut last = self.append_member(creator, creator.user_id, Membership::Join, none)?;
+        let above_all = self.rules().authorization.explicitly_privilege_room_creators;
+        let creators = self.power()?.creators().clone();
+        let content = power_levels(new, above_all.then_some(&creators))?;
+        let levels = NewState { event_type: "m.room.power_levels".to_owned(), state_key: String::new(), content };
+        last = replace(last, self.append_state(creator.user_id, levels)?);
+        for state in initial_state(new, alias)? {
+            last = replace(last, self.append_initial(creator, state)?);
         }
         for user in &new.invite {
-            let mut member = new.invite_profiles.get(user).cloned().unwrap_or_default();
-            member.insert("membership".to_owned(), "invite".to_owned().into());
+            let mut content = CanonicalJsonObject::new();
             if new.is_direct {
-                member.insert("is_direct".to_owned(), true.into());
+                content.insert("is_direct".to_owned(), true.into());
             }
-            last =
-                replace(last, self.append(NewEvent::state(creator.clone(), "m.room.member", user.as_str(), member))?);
+            last = replace(last, self.append_member(creator, user, Membership::Invite, content)?);
         }
         Ok(last)
+    }
+
+    fn append_initial(&mut self, creator: Actor<'_>, state: NewState) -> Result<Appended> {
+        if state.event_type == "m.room.member" {
+            return Err(Error::bad_request(
+                "M_INVALID_ROOM_STATE",
+                "Members can't be made by initial_state: invite them.",
+            ));
+        }
+        self.append_state(creator.user_id, state)
+    }
+
+    /// Has the creator of a room that could not be filled leave and forget it.
+    fn give_up(&mut self, creator: &UserId, number: UserNum) -> Result<Option<Ticket>> {
+        if self.membership(creator)? != Membership::Join {
+            return Ok(None);
+        }
+        let actor = Actor { user_id: creator, is_guest: false };
+        let _ = self.append_member(actor, creator, Membership::Leave, CanonicalJsonObject::new())?;
+        self.forget(number).map(Some)
     }
 }
 
@@ -134,22 +188,20 @@ fn replace(_: Appended, last: Appended) -> Appended {
     last
 }
 
-fn power_levels(
-    new: &NewRoom,
-    creators_above_all: bool,
-    additional_creators: &[String],
-) -> Result<CanonicalJsonObject> {
+/// The content of the first power levels. `above_all`: the creators, where they stand above all levels.
+fn power_levels(new: &NewRoom, above_all: Option<&HashSet<OwnedUserId>>) -> Result<CanonicalJsonObject> {
     let mut users = serde_json::Map::new();
-    if !creators_above_all {
-        users.insert(new.creator.to_string(), json!(100));
-    }
-    if new.preset == Preset::TrustedPrivateChat {
-        for user in new.invite.iter().filter(|user| !additional_creators.contains(&user.to_string())) {
+    let mut set = |user: &OwnedUserId| {
+        if !above_all.is_some_and(|creators| creators.contains(user)) {
             users.insert(user.to_string(), json!(100));
         }
+    };
+    set(&new.creator);
+    if new.preset == Preset::TrustedPrivateChat {
+        new.invite.iter().for_each(set);
     }
     // Where creators stand above all levels, upgrading a room is theirs alone.
-    let tombstone = if creators_above_all { 150 } else { 100 };
+    let tombstone = if above_all.is_some() { 150 } else { 100 };
     let mut levels = object(json!({
         "users": users,
         "users_default": 0,
@@ -176,32 +228,32 @@ fn power_levels(
 
 /// What follows the power levels: alias, preset, `initial_state`, name and topic. A later one of the same key
 /// wins over an earlier one, so that each key is set once.
-fn initial_state(new: &NewRoom) -> Result<Vec<(String, String, CanonicalJsonObject)>> {
+fn initial_state(new: &NewRoom, alias: Option<&RoomAliasId>) -> Result<Vec<NewState>> {
     let mut state = Vec::new();
-    if let Some(alias) = &new.alias {
-        state.push(("m.room.canonical_alias", object(json!({ "alias": alias }))?));
-    }
-    state.push(("m.room.join_rules", object(json!({ "join_rule": new.preset.join_rule() }))?));
-    state.push(("m.room.history_visibility", object(json!({ "history_visibility": "shared" }))?));
-    state.push(("m.room.guest_access", object(json!({ "guest_access": new.preset.guest_access() }))?));
-    let mut state: Vec<_> =
-        state.into_iter().map(|(event_type, content)| (event_type.to_owned(), String::new(), content)).collect();
-    let mut set = |event_type: String, state_key: String, content| match state
+    let mut set = |event_type: &str, state_key: &str, content| match state
         .iter_mut()
-        .find(|(known, key, _)| *known == event_type && *key == state_key)
+        .find(|known: &&mut NewState| known.event_type == event_type && known.state_key == state_key)
     {
-        Some(entry) => entry.2 = content,
-        None => state.push((event_type, state_key, content)),
+        Some(known) => known.content = content,
+        None => {
+            state.push(NewState { event_type: event_type.to_owned(), state_key: state_key.to_owned(), content });
+        }
     };
-    for (event_type, state_key, content) in new.initial_state.iter().cloned() {
-        set(event_type, state_key, content);
+    if let Some(alias) = alias {
+        set("m.room.canonical_alias", "", object(json!({ "alias": alias }))?);
+    }
+    set("m.room.join_rules", "", object(json!({ "join_rule": new.preset.join_rule() }))?);
+    set("m.room.history_visibility", "", object(json!({ "history_visibility": "shared" }))?);
+    set("m.room.guest_access", "", object(json!({ "guest_access": new.preset.guest_access() }))?);
+    for NewState { event_type, state_key, content } in new.initial_state.iter().cloned() {
+        set(&event_type, &state_key, content);
     }
     if let Some(name) = &new.name {
-        set("m.room.name".to_owned(), String::new(), object(json!({ "name": name }))?);
+        set("m.room.name", "", object(json!({ "name": name }))?);
     }
     if let Some(topic) = &new.topic {
         let content = json!({ "topic": topic, "m.topic": { "m.text": [{ "body": topic }] } });
-        set("m.room.topic".to_owned(), String::new(), object(content)?);
+        set("m.room.topic", "", object(content)?);
     }
     Ok(state)
 }

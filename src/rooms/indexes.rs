@@ -109,7 +109,8 @@ impl MemberChange {
         let ended = before.as_ref().is_some_and(|before| before.membership == Membership::Join && same.is_none());
         let joined_until = if ended { Some(position) } else { before.as_ref().and_then(|before| before.joined_until) };
         let since = same.map_or(position, |before| before.since);
-        let forgotten = before.as_ref().is_some_and(|before| before.forgotten && membership == before.membership);
+        let is_out = matches!(membership, Membership::Leave | Membership::Ban);
+        let forgotten = is_out && before.as_ref().is_some_and(|before| before.forgotten);
         let own = OwnRoom { membership, event, since, joined_until, forgotten, stripped_state };
         commit.put_row(Family::Index, own_key(self.user, room), &own);
         if since == position {

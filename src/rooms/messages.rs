@@ -7,15 +7,13 @@ use ruma::{
 
 use super::{
     NewEvent, RoomGuard, Rooms,
-    append::format_error,
+    room_state::parse_content,
     rows::{Membership, Verdict},
     transactions::{self, Endpoint},
 };
 use crate::{
     error::{Error, Result},
-    event::check_content,
     ids::RoomNum,
-    state::power::Power,
     users::Session,
 };
 
@@ -120,25 +118,10 @@ impl RoomGuard<'_> {
         }
         Err(Error::forbidden("You don't have the power to redact what others sent."))
     }
-
-    fn power(&mut self) -> Result<Power> {
-        let create = self.state_event("m.room.create", "")?;
-        let create = create.ok_or_else(|| Error::internal("a room without its create event"))?;
-        let levels = self.state_event("m.room.power_levels", "")?;
-        Ok(Power::new(self.rules(), &create, levels))
-    }
 }
 
 fn not_joined() -> Error {
     Error::forbidden("You are not in that room.")
-}
-
-/// The content that a client wrote: `M_NOT_JSON` where it isn't JSON at all.
-fn parse_content(json: &str) -> Result<CanonicalJsonObject> {
-    check_content(json).map_err(|error| match serde_json::from_str::<serde::de::IgnoredAny>(json) {
-        Err(syntax) if !error.is_size() => Error::bad_request("M_NOT_JSON", format!("The body is not JSON: {syntax}.")),
-        _ => format_error(error),
-    })
 }
 
 /// Takes out what a redaction's content names as its target.

@@ -4,23 +4,30 @@
 //! guard knows is ahead of the disk: it builds on commits that are queued.
 
 mod ahead;
+mod aliases;
 mod append;
 pub mod context;
 pub mod create;
+pub mod directory;
 mod guard;
 pub mod history;
 pub mod indexes;
+pub mod membership;
 pub mod messages;
 mod neighbours;
 mod place;
 pub mod purge;
+pub mod reading;
 pub mod receipts;
 pub mod render;
 pub mod replay;
 mod resolution;
+mod restricted;
+pub mod room_state;
 pub mod rows;
 pub mod select;
 mod stripped;
+pub mod summary;
 pub mod timeline;
 mod transactions;
 pub mod typing;
@@ -31,11 +38,11 @@ use std::sync::Arc;
 
 use ruma::OwnedServerName;
 
+use self::{aliases::Aliases, guard::Slots, typing::Typing, view::RoomView};
 pub use self::{
     append::{Appended, NewEvent},
     guard::RoomGuard,
 };
-use self::{guard::Slots, typing::Typing, view::RoomView};
 use crate::{
     clock::{Clock, Randomness},
     error::{Error, Result},
@@ -43,11 +50,13 @@ use crate::{
     ids::RoomNum,
     state::trie::TrieKey,
     store::{Read, Store},
+    users::Users,
 };
 
 /// The rooms of this server.
 pub struct Rooms {
     store: Arc<Store>,
+    users: Arc<Users>,
     server_name: OwnedServerName,
     clock: Clock,
     randomness: Randomness,
@@ -56,12 +65,13 @@ pub struct Rooms {
     slots: Slots,
     /// Who is typing.
     pub typing: Arc<Typing>,
+    aliases: Aliases,
 }
 
 impl Rooms {
-    /// Over an open store. `trie_secret` never changes for a database.
+    /// Over an open store and its accounts. `trie_secret` never changes for a database.
     pub fn new(
-        store: Arc<Store>,
+        (store, users): (Arc<Store>, Arc<Users>),
         server_name: OwnedServerName,
         (clock, randomness): (Clock, Randomness),
         signing_key: Arc<SigningKey>,
@@ -69,7 +79,18 @@ impl Rooms {
     ) -> Self {
         let trie_key = TrieKey::new(trie_secret);
         let typing = Typing::new(store.clone());
-        Self { store, server_name, clock, randomness, signing_key, trie_key, slots: Slots::default(), typing }
+        Self {
+            store,
+            users,
+            server_name,
+            clock,
+            randomness,
+            signing_key,
+            trie_key,
+            slots: Slots::default(),
+            typing,
+            aliases: Aliases::default(),
+        }
     }
 
     /// The room as `read` sees it.

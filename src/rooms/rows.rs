@@ -182,6 +182,6 @@ pub struct OwnRoom {
 impl OwnRoom {
     /// Whether there is something of the room that the user may read as a member, present or former.
     pub fn was_joined(&self) -> bool {
-        self.membership == Membership::Join || self.joined_until.is_some()
+        !self.forgotten && (self.membership == Membership::Join || self.joined_until.is_some())
     }
 }

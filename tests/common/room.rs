@@ -35,11 +35,10 @@ impl TestRoom {
             initial_state: Vec::new(),
             name: None,
             topic: None,
-            alias: None,
+            alias_localpart: None,
+            listed: false,
             invite: Vec::new(),
             is_direct: false,
-            creator_profile: Default::default(),
-            invite_profiles: Default::default(),
         };
         change(&mut new);
         Self { id: server.app().rooms.create(new).await.expect("a room") }

@@ -43,11 +43,10 @@ async fn used_server() -> (TestServer, Store) {
         initial_state: vec![],
         name: Some("A room".to_owned()),
         topic: None,
-        alias: None,
+        alias_localpart: None,
+        listed: false,
         invite: vec![bob.clone(), "@carol:localhost".try_into().unwrap()],
         is_direct: false,
-        creator_profile: Default::default(),
-        invite_profiles: Default::default(),
     };
     let room_id = rooms.create(new).await.unwrap();
     let room = rooms.number(&room_id).unwrap();

@@ -1,0 +1,167 @@
+//! Finding rooms: aliases, the published directory, summaries (client-server API, "Room aliases", "Published room
+//! directory", "Room Summaries").
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedRoomOrAliasId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::create_room::Visibility;
+use crate::{
+    app::App,
+    error::{Error, Result},
+    http::{
+        answer::{RawJson, empty},
+        extract::{self, MaybeSession, OptionalJson, Params, QueryParams},
+    },
+    rooms::{
+        directory::{Page, Query},
+        summary::FullSummary,
+    },
+    users::Session,
+};
+
+/// The body of `PUT /_matrix/client/v3/directory/room/{roomAlias}`.
+#[derive(Deserialize)]
+pub struct AliasRequest {
+    room_id: OwnedRoomId,
+}
+
+/// `PUT /_matrix/client/v3/directory/room/{roomAlias}`
+pub async fn add_alias(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params(alias): Params<OwnedRoomAliasId>,
+    extract::Json(request): extract::Json<AliasRequest>,
+) -> Result<RawJson> {
+    app.rooms.add_alias(&session, &alias, &request.room_id).await?;
+    Ok(empty())
+}
+
+/// `GET /_matrix/client/v3/directory/room/{roomAlias}`
+pub async fn resolve_alias(
+    State(app): State<Arc<App>>,
+    Params(alias): Params<OwnedRoomAliasId>,
+) -> Result<Json<Value>> {
+    let room_id = app.store.room_id(app.rooms.resolve_alias(&alias)?)?;
+    Ok(Json(json!({ "room_id": room_id, "servers": [app.config.server_name] })))
+}
+
+/// `DELETE /_matrix/client/v3/directory/room/{roomAlias}`
+pub async fn remove_alias(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params(alias): Params<OwnedRoomAliasId>,
+) -> Result<RawJson> {
+    app.rooms.remove_alias(&session, &alias).await?;
+    Ok(empty())
+}
+
+/// `GET /_matrix/client/v3/rooms/{roomId}/aliases`
+pub async fn aliases(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params(room_id): Params<OwnedRoomId>,
+) -> Result<Json<Value>> {
+    let aliases = app.rooms.readable_aliases(&app.store.snapshot(), session.user, &room_id)?;
+    Ok(Json(json!({ "aliases": aliases })))
+}
+
+/// `GET /_matrix/client/v3/directory/list/room/{roomId}`
+pub async fn visibility(State(app): State<Arc<App>>, Params(room_id): Params<OwnedRoomId>) -> Result<Json<Value>> {
+    let listed = app.rooms.is_listed(app.rooms.number(&room_id)?)?;
+    Ok(Json(json!({ "visibility": if listed { "public" } else { "private" } })))
+}
+
+/// The body of `PUT /_matrix/client/v3/directory/list/room/{roomId}`.
+#[derive(Deserialize)]
+pub struct VisibilityRequest {
+    visibility: Option<Visibility>,
+}
+
+/// `PUT /_matrix/client/v3/directory/list/room/{roomId}`
+pub async fn set_visibility(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params(room_id): Params<OwnedRoomId>,
+    OptionalJson(request): OptionalJson<VisibilityRequest>,
+) -> Result<RawJson> {
+    let listed = request.visibility != Some(Visibility::Private);
+    app.rooms.set_listed(&session, app.rooms.number(&room_id)?, listed).await?;
+    Ok(empty())
+}
+
+/// The query of `GET /_matrix/client/v3/publicRooms`, and that of `POST`, which has `server` only.
+#[derive(Deserialize)]
+pub struct PublicRoomsQuery {
+    limit: Option<u64>,
+    since: Option<String>,
+    server: Option<String>,
+}
+
+/// The body of `POST /_matrix/client/v3/publicRooms`.
+#[derive(Deserialize)]
+pub struct PublicRoomsRequest {
+    limit: Option<u64>,
+    since: Option<String>,
+    filter: Option<Filter>,
+}
+
+#[derive(Deserialize)]
+struct Filter {
+    generic_search_term: Option<String>,
+    room_types: Option<Vec<Option<String>>>,
+}
+
+/// `GET /_matrix/client/v3/publicRooms`: needs no access token.
+pub async fn public_rooms(
+    State(app): State<Arc<App>>,
+    QueryParams(query): QueryParams<PublicRoomsQuery>,
+) -> Result<Json<Page>> {
+    check_server(&app, query.server.as_deref())?;
+    Ok(Json(app.rooms.directory(&directory_query(query.limit, query.since.as_deref(), None)?)?))
+}
+
+/// `POST /_matrix/client/v3/publicRooms`
+pub async fn search_public_rooms(
+    State(app): State<Arc<App>>,
+    _: Session,
+    QueryParams(query): QueryParams<PublicRoomsQuery>,
+    OptionalJson(request): OptionalJson<PublicRoomsRequest>,
+) -> Result<Json<Page>> {
+    check_server(&app, query.server.as_deref())?;
+    Ok(Json(app.rooms.directory(&directory_query(request.limit, request.since.as_deref(), request.filter)?)?))
+}
+
+fn directory_query(limit: Option<u64>, since: Option<&str>, filter: Option<Filter>) -> Result<Query> {
+    let (search_term, room_types) =
+        filter.map_or((None, None), |filter| (filter.generic_search_term, filter.room_types));
+    Ok(Query {
+        search_term,
+        room_types,
+        limit: limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
+        since: since.filter(|since| !since.is_empty()).map(str::parse).transpose()?,
+    })
+}
+
+/// Only our own directory can be had.
+fn check_server(app: &App, server: Option<&str>) -> Result<()> {
+    match server {
+        Some(server) if server != app.config.server_name => {
+            Err(Error::not_found("This server does not federate: it can't fetch another server's directory."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `GET /_matrix/client/v1/room_summary/{roomIdOrAlias}`
+pub async fn room_summary(
+    State(app): State<Arc<App>>,
+    MaybeSession(session): MaybeSession,
+    Params(room): Params<OwnedRoomOrAliasId>,
+) -> Result<Json<FullSummary>> {
+    let user = session.map(|session| session.user);
+    Ok(Json(app.rooms.full_summary(user, app.rooms.find(&room)?)?))
+}

@@ -1,0 +1,167 @@
+//! Who is in a room (client-server API, "Room membership").
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    app::App,
+    error::{Error, Result},
+    http::{
+        answer::{RawJson, empty},
+        extract::{self, OptionalJson, Params},
+    },
+    ids::RoomNum,
+    rooms::membership::{Actor, reason},
+    users::Session,
+};
+
+/// A body that may say why.
+#[derive(Deserialize)]
+pub struct ReasonRequest {
+    reason: Option<String>,
+}
+
+/// A body that names a user, and may say why.
+#[derive(Deserialize)]
+pub struct TargetRequest {
+    user_id: OwnedUserId,
+    reason: Option<String>,
+}
+
+/// The body of `POST /_matrix/client/v3/rooms/{roomId}/invite`, by user ID or by third-party identifier.
+#[derive(Deserialize)]
+pub struct InviteRequest {
+    user_id: Option<OwnedUserId>,
+    reason: Option<String>,
+    medium: Option<String>,
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/join`
+pub async fn join(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params(room_id): Params<OwnedRoomId>,
+    OptionalJson(request): OptionalJson<ReasonRequest>,
+) -> Result<Json<Value>> {
+    join_room(&app, &session, app.rooms.number(&room_id)?, request).await
+}
+
+/// `POST /_matrix/client/v3/join/{roomIdOrAlias}`
+pub async fn join_by_alias(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params(room): Params<OwnedRoomOrAliasId>,
+    OptionalJson(request): OptionalJson<ReasonRequest>,
+) -> Result<Json<Value>> {
+    join_room(&app, &session, app.rooms.find(&room)?, request).await
+}
+
+async fn join_room(app: &App, session: &Session, room: RoomNum, request: ReasonRequest) -> Result<Json<Value>> {
+    app.rooms.join(Actor::from(session), room, reason(request.reason)).await?;
+    room_id(app, room)
+}
+
+/// `POST /_matrix/client/v3/knock/{roomIdOrAlias}`
+pub async fn knock(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params(room): Params<OwnedRoomOrAliasId>,
+    OptionalJson(request): OptionalJson<ReasonRequest>,
+) -> Result<Json<Value>> {
+    let room = app.rooms.find(&room)?;
+    app.rooms.knock(Actor::from(&session), room, reason(request.reason)).await?;
+    room_id(&app, room)
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/invite`
+pub async fn invite(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params(room_id): Params<OwnedRoomId>,
+    extract::Json(request): extract::Json<InviteRequest>,
+) -> Result<RawJson> {
+    let target = match (request.user_id, request.medium) {
+        (Some(target), _) => target,
+        (None, Some(_)) => return Err(no_third_parties()),
+        (None, None) => return Err(Error::bad_json("The body must name a user in user_id.")),
+    };
+    let room = app.rooms.number(&room_id)?;
+    app.rooms.invite(Actor::from(&session), room, &target, reason(request.reason)).await?;
+    Ok(empty())
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/leave`
+pub async fn leave(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params(room_id): Params<OwnedRoomId>,
+    OptionalJson(request): OptionalJson<ReasonRequest>,
+) -> Result<RawJson> {
+    let room = app.rooms.number(&room_id)?;
+    app.rooms.leave(Actor::from(&session), room, reason(request.reason)).await?;
+    Ok(empty())
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/forget`
+pub async fn forget(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params(room_id): Params<OwnedRoomId>,
+) -> Result<RawJson> {
+    app.rooms.forget(&session, app.rooms.number(&room_id)?).await?;
+    Ok(empty())
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/kick`
+pub async fn kick(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params(room_id): Params<OwnedRoomId>,
+    extract::Json(request): extract::Json<TargetRequest>,
+) -> Result<RawJson> {
+    let room = app.rooms.number(&room_id)?;
+    app.rooms.kick(Actor::from(&session), room, &request.user_id, reason(request.reason)).await?;
+    Ok(empty())
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/ban`
+pub async fn ban(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params(room_id): Params<OwnedRoomId>,
+    extract::Json(request): extract::Json<TargetRequest>,
+) -> Result<RawJson> {
+    let room = app.rooms.number(&room_id)?;
+    app.rooms.ban(Actor::from(&session), room, &request.user_id, reason(request.reason)).await?;
+    Ok(empty())
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/unban`
+pub async fn unban(
+    State(app): State<Arc<App>>,
+    session: Session,
+    Params(room_id): Params<OwnedRoomId>,
+    extract::Json(request): extract::Json<TargetRequest>,
+) -> Result<RawJson> {
+    let room = app.rooms.number(&room_id)?;
+    app.rooms.unban(Actor::from(&session), room, &request.user_id, reason(request.reason)).await?;
+    Ok(empty())
+}
+
+/// `GET /_matrix/client/v3/joined_rooms`
+pub async fn joined_rooms(State(app): State<Arc<App>>, session: Session) -> Result<Json<Value>> {
+    Ok(Json(json!({ "joined_rooms": app.rooms.joined_rooms(session.user)? })))
+}
+
+fn room_id(app: &App, room: RoomNum) -> Result<Json<Value>> {
+    Ok(Json(json!({ "room_id": app.store.room_id(room)? })))
+}
+
+/// 403 `M_SERVER_NOT_TRUSTED`: who is behind an e-mail address or phone number only an identity server could say.
+pub(super) fn no_third_parties() -> Error {
+    Error::new(403, "M_SERVER_NOT_TRUSTED", "This server asks no identity server: invite people by their user IDs.")
+}

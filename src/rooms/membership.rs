@@ -1,0 +1,282 @@
+//! Who is in a room: joining, inviting, leaving, kicking, banning, knocking (client-server API, "Room membership").
+//!
+//! All roads lead through [`RoomGuard::append_member`], which adds to the auth rules what a client's server owes.
+
+use ruma::{CanonicalJsonObject, OwnedEventId, UserId};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Appended, NewEvent, RoomGuard, Rooms, rows::Membership, view::own_key};
+use crate::{
+    error::{Error, Result},
+    ids::{RoomNum, UserNum},
+    store::{Commit, Family, LogEntry, Notice, Ticket},
+    users::Session,
+};
+
+/// Who changes somebody's membership.
+#[derive(Clone, Copy, Debug)]
+pub struct Actor<'a> {
+    /// The user.
+    pub user_id: &'a UserId,
+    /// Guests may join only where the room lets them.
+    pub is_guest: bool,
+}
+
+impl<'a> From<&'a Session> for Actor<'a> {
+    fn from(session: &'a Session) -> Self {
+        Self { user_id: &session.user_id, is_guest: session.is_guest }
+    }
+}
+
+impl Rooms {
+    /// Joins a room; nothing happens to who is in it. When this returns, everybody knows.
+    ///
+    /// # Errors
+    /// 403 `M_FORBIDDEN` if the room doesn't let the user in, `M_GUEST_ACCESS_FORBIDDEN` if it lets no guests in.
+    pub async fn join(&self, actor: Actor<'_>, room: RoomNum, content: CanonicalJsonObject) -> Result<()> {
+        let mut guard = self.lock(room).await?;
+        if guard.membership(actor.user_id)? == Membership::Join {
+            return Ok(());
+        }
+        let appended = guard.append_member(actor, actor.user_id, Membership::Join, content)?;
+        drop(guard);
+        appended.durable().await.map(drop)
+    }
+
+    /// Asks to be let in; 403 `M_FORBIDDEN` if the room takes no knocks from the user.
+    pub async fn knock(&self, actor: Actor<'_>, room: RoomNum, content: CanonicalJsonObject) -> Result<()> {
+        let mut guard = self.lock(room).await?;
+        let appended = guard.append_member(actor, actor.user_id, Membership::Knock, content)?;
+        drop(guard);
+        appended.durable().await.map(drop)
+    }
+
+    /// Leaves a room, declines its invite or takes a knock back; nothing happens to who has left.
+    ///
+    /// # Errors
+    /// 403 `M_FORBIDDEN` if the user never was in the room, or is banned.
+    pub async fn leave(&self, actor: Actor<'_>, room: RoomNum, content: CanonicalJsonObject) -> Result<()> {
+        let mut guard = self.lock(room).await?;
+        if guard.membership(actor.user_id)? == Membership::Leave {
+            let was_there = guard.state_event("m.room.member", actor.user_id.as_str())?.is_some();
+            return if was_there { Ok(()) } else { Err(not_in_room()) };
+        }
+        let appended = guard.append_member(actor, actor.user_id, Membership::Leave, content)?;
+        drop(guard);
+        appended.durable().await.map(drop)
+    }
+
+    /// Invites a user; nothing happens to who is invited already.
+    ///
+    /// # Errors
+    /// 403 `M_FORBIDDEN` if the rules deny it, `M_INVITE_BLOCKED` if the user wants no invites.
+    pub async fn invite(
+        &self,
+        actor: Actor<'_>,
+        room: RoomNum,
+        target: &UserId,
+        content: CanonicalJsonObject,
+    ) -> Result<()> {
+        let mut guard = self.lock(room).await?;
+        if guard.membership(target)? == Membership::Invite && guard.membership(actor.user_id)? == Membership::Join {
+            return Ok(());
+        }
+        let appended = guard.append_member(actor, target, Membership::Invite, content)?;
+        drop(guard);
+        appended.durable().await.map(drop)
+    }
+
+    /// Makes somebody leave who is in the room, invited or knocking; else 403 `M_FORBIDDEN`.
+    pub async fn kick(
+        &self,
+        actor: Actor<'_>,
+        room: RoomNum,
+        target: &UserId,
+        content: CanonicalJsonObject,
+    ) -> Result<()> {
+        let mut guard = self.lock(room).await?;
+        match guard.membership(target)? {
+            Membership::Join | Membership::Invite | Membership::Knock => {}
+            Membership::Leave | Membership::Ban => {
+                return Err(Error::forbidden("Who is to be kicked is not in the room."));
+            }
+        }
+        let appended = guard.append_member(actor, target, Membership::Leave, content)?;
+        drop(guard);
+        appended.durable().await.map(drop)
+    }
+
+    /// Bans a user, who need not be in the room; 403 `M_FORBIDDEN` without the power for it.
+    pub async fn ban(
+        &self,
+        actor: Actor<'_>,
+        room: RoomNum,
+        target: &UserId,
+        content: CanonicalJsonObject,
+    ) -> Result<()> {
+        let mut guard = self.lock(room).await?;
+        let appended = guard.append_member(actor, target, Membership::Ban, content)?;
+        drop(guard);
+        appended.durable().await.map(drop)
+    }
+
+    /// Lifts a ban; 403 `M_BAD_STATE` if there is none.
+    pub async fn unban(
+        &self,
+        actor: Actor<'_>,
+        room: RoomNum,
+        target: &UserId,
+        content: CanonicalJsonObject,
+    ) -> Result<()> {
+        let mut guard = self.lock(room).await?;
+        if guard.membership(actor.user_id)? != Membership::Join {
+            return Err(not_in_room());
+        }
+        if guard.membership(target)? != Membership::Ban {
+            return Err(Error::new(403, "M_BAD_STATE", "This user is not banned."));
+        }
+        let appended = guard.append_member(actor, target, Membership::Leave, content)?;
+        drop(guard);
+        appended.durable().await.map(drop)
+    }
+
+    /// Sets a member event with the content that the client wants; returns the event's ID once it is on disk.
+    pub async fn set_member(
+        &self,
+        actor: Actor<'_>,
+        room: RoomNum,
+        target: &UserId,
+        mut content: CanonicalJsonObject,
+    ) -> Result<OwnedEventId> {
+        let membership = match content.remove("membership").as_ref().and_then(|value| value.as_str()) {
+            Some("join") => Membership::Join,
+            Some("invite") => Membership::Invite,
+            Some("knock") => Membership::Knock,
+            Some("leave") => Membership::Leave,
+            Some("ban") => Membership::Ban,
+            _ => return Err(Error::bad_json("A membership is join, invite, knock, leave or ban.")),
+        };
+        let mut guard = self.lock(room).await?;
+        let before = guard.membership(target)?;
+        if target != actor.user_id && membership == Membership::Leave && before == Membership::Leave {
+            return Err(Error::forbidden("This user is not in the room."));
+        }
+        let appended = guard.append_member(actor, target, membership, content)?;
+        drop(guard);
+        appended.durable().await
+    }
+
+    /// Has a room that was left appear nowhere any more for this user.
+    ///
+    /// # Errors
+    /// 400 `M_UNKNOWN` if the user has not left the room; 404 `M_NOT_FOUND` if they never were in it.
+    pub async fn forget(&self, session: &Session, room: RoomNum) -> Result<()> {
+        let ticket = self.lock(room).await?.forget(session.user)?;
+        ticket.durable().await?;
+        Ok(())
+    }
+
+    /// The display name and avatar of a user of this server, as member events carry them.
+    pub(super) fn member_profile(&self, user_id: &UserId) -> Result<CanonicalJsonObject> {
+        let Some(user) = self.store.user_num(user_id)? else { return Ok(CanonicalJsonObject::new()) };
+        let profile = self.users.profile(&self.store.latest(), user)?;
+        let fields = [("displayname", profile.displayname), ("avatar_url", profile.avatar_url)];
+        Ok(fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.into()))).collect())
+    }
+
+    /// Whether an invite can reach the user.
+    ///
+    /// # Errors
+    /// 403 `M_INVITE_BLOCKED` if they want none; 403 `M_FORBIDDEN` if they are on another server.
+    pub(super) fn check_invitee(&self, user_id: &UserId) -> Result<()> {
+        if !self.users.is_local(user_id) {
+            return Err(Error::forbidden("Users of other servers can't be invited: this server does not federate."));
+        }
+        let Some(user) = self.store.user_num(user_id)? else { return Ok(()) };
+        let config = self.users.account_data(&self.store.latest(), user, None, "m.invite_permission_config")?;
+        let config: Option<InvitePermission> = config.and_then(|json| serde_json::from_str(&json).ok());
+        match config {
+            Some(InvitePermission { default_action: Some(Value::String(action)) }) if action == "block" => {
+                Err(Error::new(403, "M_INVITE_BLOCKED", "This user does not want to be invited to rooms."))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct InvitePermission {
+    default_action: Option<Value>,
+}
+
+impl RoomGuard<'_> {
+    /// Notes that a user wants to hear no more of a room that they have left.
+    pub(super) fn forget(&mut self, user: UserNum) -> Result<Ticket> {
+        let own = self.with_view(|view| view.own(user))?;
+        let mut own = own.ok_or_else(|| Error::not_found("You were never in that room."))?;
+        if !matches!(own.membership, Membership::Leave | Membership::Ban) {
+            return Err(Error::bad_request("M_UNKNOWN", "Leave the room before you forget it."));
+        }
+        own.forgotten = true;
+        let mut commit = Commit::new(LogEntry::User(user));
+        commit.put_row(Family::Index, own_key(user, self.number()), &own).notify(Notice::User(user));
+        Ok(self.rooms.store.commit(|_| commit))
+    }
+
+    /// Appends a member event. `content` is all but the membership; a local user's profile is filled in where it
+    /// says neither name nor avatar.
+    pub(super) fn append_member(
+        &mut self,
+        actor: Actor<'_>,
+        target: &UserId,
+        membership: Membership,
+        mut content: CanonicalJsonObject,
+    ) -> Result<Appended> {
+        let before = self.membership(target)?;
+        content.remove("join_authorised_via_users_server");
+        match membership {
+            Membership::Join if before != Membership::Join => {
+                if actor.is_guest {
+                    self.check_guests_may_join()?;
+                }
+                if let Some(authoriser) = self.join_authoriser(target, before)? {
+                    content.insert("join_authorised_via_users_server".to_owned(), authoriser.to_string().into());
+                }
+            }
+            Membership::Invite => self.rooms.check_invitee(target)?,
+            _ => {}
+        }
+        if shows_profile(membership) && !content.contains_key("displayname") && !content.contains_key("avatar_url") {
+            content.extend(self.rooms.member_profile(target)?);
+        }
+        content.insert("membership".to_owned(), membership.as_str().to_owned().into());
+        self.append(NewEvent::state(actor.user_id, "m.room.member", target.as_str(), content))
+    }
+
+    fn check_guests_may_join(&mut self) -> Result<()> {
+        #[derive(Deserialize)]
+        struct GuestAccess {
+            guest_access: String,
+        }
+        let event = self.state_event("m.room.guest_access", "")?;
+        let access = event.and_then(|event| serde_json::from_str::<GuestAccess>(event.content().get()).ok());
+        match access {
+            Some(GuestAccess { guest_access }) if guest_access == "can_join" => Ok(()),
+            _ => Err(Error::new(403, "M_GUEST_ACCESS_FORBIDDEN", "This room is not open to guests.")),
+        }
+    }
+}
+
+fn shows_profile(membership: Membership) -> bool {
+    matches!(membership, Membership::Join | Membership::Invite | Membership::Knock)
+}
+
+fn not_in_room() -> Error {
+    Error::forbidden("You are not in that room.")
+}
+
+/// The content of a member event that says why.
+pub fn reason(reason: Option<String>) -> CanonicalJsonObject {
+    reason.map(|reason| ("reason".to_owned(), reason.into())).into_iter().collect()
+}
