@@ -18,6 +18,7 @@ mod room_state;
 mod rooms_create;
 mod secrets;
 mod sessions;
+mod sync;
 mod transactions;
 mod typing;
 mod user_data;
