@@ -20,9 +20,9 @@ async fn create_room(client: &TestClient, body: Value) -> String {
 }
 
 fn types(events: &Value) -> Vec<&str> {
-    events["events"].as_array().map_or(Vec::new(), |events| {
-        events.iter().map(|event| event["type"].as_str().expect("a type")).collect()
-    })
+    events["events"]
+        .as_array()
+        .map_or(Vec::new(), |events| events.iter().map(|event| event["type"].as_str().expect("a type")).collect())
 }
 
 #[tokio::test]
@@ -110,7 +110,8 @@ async fn an_invite_is_seen_live_and_accepting_it_shows_the_room() {
 
     let (news, alices) = sync(&alice, Some(&alices), "").await;
     let members = &news["rooms"]["join"][&room]["timeline"]["events"];
-    let memberships: Vec<_> = members.as_array().expect("events").iter().map(|it| &it["content"]["membership"]).collect();
+    let memberships: Vec<_> =
+        members.as_array().expect("events").iter().map(|it| &it["content"]["membership"]).collect();
     assert_eq!(memberships, ["invite", "join"]);
 
     alice.post(&format!("/v3/rooms/{room}/kick"), json!({ "user_id": bob.user_id, "reason": "noise" })).await.ok();
