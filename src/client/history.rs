@@ -61,8 +61,7 @@ pub async fn messages(
     let direction = direction(query.dir.as_deref())?;
     let filter = filter(query.filter.as_deref())?;
     let snapshot = app.store.snapshot();
-    let mut history = app.rooms.history(&snapshot, &app.users, &session, &room_id)?;
-    history.require_access()?;
+    let mut history = app.rooms.pages(&snapshot, &app.users, &session, &room_id)?;
     let (first, last) = match direction {
         Direction::Forward => (Point::START, history.end()?),
         Direction::Backward => (history.end()?, Point::START),
@@ -144,8 +143,7 @@ pub async fn timestamp_to_event(
     let timestamp = query.ts.ok_or_else(|| missing("ts"))?;
     let direction = direction(query.dir.as_deref())?;
     let snapshot = app.store.snapshot();
-    let mut history = app.rooms.history(&snapshot, &app.users, &session, &room_id)?;
-    history.require_access()?;
+    let mut history = app.rooms.pages(&snapshot, &app.users, &session, &room_id)?;
     let seen = history.closest(timestamp, direction)?;
     Ok(Json(json!({
         "event_id": seen.event.event_id(),

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     event::StoredEvent,
-    ids::{EventNum, UserNum},
+    ids::{EventNum, RoomNum, UserNum},
     json::ArrayWriter,
     state::trie::NodeHash,
     store::Snapshot,
@@ -81,7 +81,32 @@ impl Rooms {
         session: &'a Session,
         room_id: &ruma::RoomId,
     ) -> Result<History<'a>> {
-        let view = self.view(snapshot, self.number(room_id)?);
+        self.past(snapshot, users, session, self.number(room_id)?)
+    }
+
+    /// The same, to page through: 403 `M_FORBIDDEN` for those who are not in the room and were not, unless what is
+    /// said there now is for them too.
+    pub fn pages<'a>(
+        &'a self,
+        snapshot: &'a Snapshot<'a>,
+        users: &Users,
+        session: &'a Session,
+        room_id: &ruma::RoomId,
+    ) -> Result<History<'a>> {
+        let room = self.store.room_num(room_id)?.ok_or_else(no_access)?;
+        let history = self.past(snapshot, users, session, room)?;
+        history.require_access()?;
+        Ok(history)
+    }
+
+    fn past<'a>(
+        &'a self,
+        snapshot: &'a Snapshot<'a>,
+        users: &Users,
+        session: &'a Session,
+        room: RoomNum,
+    ) -> Result<History<'a>> {
+        let view = self.view(snapshot, room);
         let own = view.own(session.user)?.filter(|own| !own.forgotten || own.membership == Membership::Join);
         let reader = Reader {
             user_id: &session.user_id,
@@ -104,9 +129,7 @@ impl<'a> History<'a> {
         self.view
     }
 
-    /// Whether the user may page through the room: present and former members may, and others where what is said
-    /// now is for them too. 403 `M_FORBIDDEN` if not.
-    pub fn require_access(&self) -> Result<()> {
+    fn require_access(&self) -> Result<()> {
         let own = self.eyes.own();
         if own.is_some_and(|own| own.was_joined()) {
             return Ok(());

@@ -7,6 +7,7 @@ mod accounts;
 mod admin;
 mod check;
 mod directory;
+mod history;
 mod lifecycle;
 mod limits;
 mod membership;
