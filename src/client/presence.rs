@@ -14,6 +14,7 @@ use crate::{
         answer::{RawJson, empty},
         extract::{self, Params},
     },
+    sync::joined_rooms,
     users::{
         Session,
         presence::{PresenceState, PresenceStatus},
@@ -35,6 +36,8 @@ pub async fn set(
     extract::Json(body): extract::Json<PresenceBody>,
 ) -> Result<RawJson> {
     require_self(&session, &user_id)?;
+    // With the user's rooms in memory, it is known who is to be told.
+    joined_rooms(&app, session.user)?;
     app.users.presence.set(&session, body.presence, body.status_msg)?;
     Ok(empty())
 }

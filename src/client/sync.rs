@@ -9,7 +9,7 @@ use crate::{
     app::App,
     error::{Error, Result},
     http::{answer::RawJson, extract::QueryParams},
-    sync::{Request, sync},
+    sync::{Request, joined_rooms, sync},
     users::{Session, filters::Filter, presence::PresenceState},
 };
 
@@ -41,6 +41,8 @@ pub async fn get_sync(
         use_state_after: params.use_state_after,
         timeout: Duration::from_millis(params.timeout.unwrap_or(0)),
     };
+    // With the user's rooms in memory, it is known who is to be told that they are there.
+    joined_rooms(&app, session.user)?;
     let _syncing = app.users.presence.sync(&session, params.set_presence);
     let answer = tokio::select! {
         answer = sync(&app, &session, &request) => Some(answer),

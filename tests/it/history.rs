@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use salon::rooms::room_state::NewState;
 use serde_json::{Value, json};
 
 use crate::common::{TestClient, TestRoom, TestServer, encode};
@@ -266,7 +267,8 @@ async fn history_is_seen_by_whom_it_is_for() {
         let room = TestRoom::with(&server, alice, |new| {
             let content =
                 salon::event::check_content(&json!({ "history_visibility": visibility }).to_string()).unwrap();
-            new.initial_state = vec![("m.room.history_visibility".to_owned(), String::new(), content)];
+            let event_type = "m.room.history_visibility".to_owned();
+            new.initial_state = vec![NewState { event_type, state_key: String::new(), content }];
         })
         .await;
         let mut said = Vec::new();

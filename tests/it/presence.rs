@@ -91,3 +91,35 @@ async fn it_can_be_switched_off() {
     assert_eq!(alice.get(&path(&alice)).await.ok(), json!({ "presence": "offline" }));
     assert_eq!(changed(&server, 0), []);
 }
+
+#[tokio::test]
+async fn a_sync_tells_of_it_to_those_who_share_a_room() {
+    let server = TestServer::start().await;
+    let (alice, bob, carol) =
+        (server.register("alice").await, server.register("bob").await, server.register("carol").await);
+    let room = TestRoom::public(&server, &alice).await;
+    room.join(&server, &bob).await;
+    let told = |sync: &Value| {
+        let events = sync["presence"]["events"].as_array().cloned().unwrap_or_default();
+        let of_alice = events.into_iter().find(|event| event["sender"] == json!(alice.user_id));
+        of_alice.map(|event| event["content"]["presence"].as_str().unwrap().to_owned())
+    };
+    let path = |sync: &Value| {
+        format!("/v3/sync?set_presence=offline&timeout=20000&since={}", sync["next_batch"].as_str().unwrap())
+    };
+    let first = bob.get("/v3/sync?set_presence=offline").await.ok();
+    let hers = carol.get("/v3/sync?set_presence=offline").await.ok();
+    let waits = tokio::spawn({
+        let (bob, path) = (bob.clone(), path(&first));
+        async move { bob.get(&path).await.ok() }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    sync(&alice, "online").await;
+    assert_eq!(told(&waits.await.unwrap()).as_deref(), Some("online"));
+    assert_eq!(told(&bob.get("/v3/sync?set_presence=offline").await.ok()).as_deref(), Some("online"));
+    let filter = encode(&json!({ "presence": { "not_senders": [alice.user_id] } }).to_string());
+    let filtered = bob.get(&format!("/v3/sync?set_presence=offline&filter={filter}")).await.ok();
+    assert_eq!(told(&filtered), None);
+    let hers = carol.get(&path(&hers).replace("timeout=20000", "timeout=0")).await.ok();
+    assert_eq!(told(&hers), None, "she shares no room with Alice");
+}

@@ -164,3 +164,35 @@ async fn markers_move_together_and_the_fully_read_one_is_account_data() {
     let report = salon::check::check(&store).unwrap();
     assert!(report.is_clean(), "{report}");
 }
+
+#[tokio::test]
+async fn a_sync_tells_of_receipts_and_wakes_for_them() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let room = TestRoom::public(&server, &alice).await;
+    room.join(&server, &bob).await;
+    let event = room.say(&alice, "1", "hello").await;
+    let told = |sync: &Value, kind: &str| {
+        let events = sync["rooms"]["join"][room.id.as_str()]["ephemeral"]["events"].as_array().cloned();
+        let receipts = events.unwrap_or_default().into_iter().filter(|event| event["type"] == "m.receipt");
+        receipts.filter_map(|receipt| receipt["content"][&event][kind].get(&bob.user_id).cloned()).count()
+    };
+    let token = |sync: &Value| sync["next_batch"].as_str().unwrap().to_owned();
+    let (hers, his) =
+        (alice.get("/v3/sync?set_presence=offline").await.ok(), bob.get("/v3/sync?set_presence=offline").await.ok());
+    let waits = tokio::spawn({
+        let (alice, since) = (alice.clone(), token(&hers));
+        async move { alice.get(&format!("/v3/sync?set_presence=offline&timeout=20000&since={since}")).await.ok() }
+    });
+    post(&room, &bob, "m.read.private", &event, json!({})).await.ok();
+    let his = bob.get(&format!("/v3/sync?set_presence=offline&timeout=0&since={}", token(&his))).await.ok();
+    assert_eq!(told(&his, "m.read.private"), 1);
+    let quiet = alice.get(&format!("/v3/sync?set_presence=offline&timeout=0&since={}", token(&hers))).await.ok();
+    assert_eq!(quiet.get("rooms"), None, "she learns nothing of it");
+    post(&room, &bob, "m.read", &event, json!({})).await.ok();
+    let woken = waits.await.unwrap();
+    assert_eq!((told(&woken, "m.read"), told(&woken, "m.read.private")), (1, 0));
+    let first = alice.get("/v3/sync?set_presence=offline").await.ok();
+    assert_eq!((told(&first, "m.read"), told(&first, "m.read.private")), (1, 0));
+    assert_eq!(told(&bob.get("/v3/sync?set_presence=offline").await.ok(), "m.read.private"), 1);
+}

@@ -72,3 +72,39 @@ async fn only_members_type_and_only_for_themselves() {
     alice.put(&path(&alice), json!({})).await.refused(400, "M_BAD_JSON");
     assert_eq!(typing(&server, &room, 0), None);
 }
+
+#[tokio::test]
+async fn a_sync_tells_of_it_and_wakes_for_it() {
+    let mut server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let room = TestRoom::public(&server, &alice).await;
+    room.join(&server, &bob).await;
+    let told = |sync: &Value| {
+        let events = sync["rooms"]["join"][room.id.as_str()]["ephemeral"]["events"].as_array().cloned();
+        let typing = events.unwrap_or_default().into_iter().find(|event| event["type"] == "m.typing");
+        typing.map(|event| event["content"]["user_ids"].clone())
+    };
+    let path = |sync: &Value| {
+        format!("/v3/sync?set_presence=offline&timeout=20000&since={}", sync["next_batch"].as_str().unwrap())
+    };
+    let first = alice.get("/v3/sync?set_presence=offline").await.ok();
+    assert_eq!(told(&first), None);
+    let waits = tokio::spawn({
+        let (alice, path) = (alice.clone(), path(&first));
+        async move { alice.get(&path).await.ok() }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    set(&room, &bob, json!({ "typing": true, "timeout": 30_000 })).await;
+    let started = waits.await.unwrap();
+    assert_eq!(told(&started), Some(json!([bob.user_id])));
+    assert_eq!(
+        told(&alice.get("/v3/sync?set_presence=offline").await.ok()),
+        Some(json!([bob.user_id])),
+        "a first sync tells it too"
+    );
+
+    server.restart().await;
+    let alice = alice.at(server.base_url());
+    let after = alice.get(&path(&started)).await.ok();
+    assert_eq!(told(&after), Some(json!([])), "the server has forgotten it, and says so");
+}
