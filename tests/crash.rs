@@ -1,0 +1,198 @@
+//! kill -9 under load and logs cut short: whatever was acknowledged is there afterwards, once, and the database is whole.
+//!
+//! `CRASH_ROUNDS` says how often (`make crash` makes it many), `CRASH_SEED` repeats a run's choices.
+
+mod binary;
+
+use std::collections::HashMap;
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use binary::{Running, salon};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+const SHORT_ROUNDS: usize = 6;
+const WRITERS: usize = 6;
+
+/// Messages by their words: the ID that the server acknowledged, or none where the answer never came.
+type Ledger = HashMap<String, Option<String>>;
+
+/// Somebody who writes into one room over HTTP and keeps book.
+struct Writer {
+    http: Client,
+    token: String,
+    room: String,
+    ledger: Mutex<Ledger>,
+}
+
+/// What had been acknowledged when the database's log had this length, so that a cut beyond it loses none of that.
+struct Mark {
+    log: PathBuf,
+    length: u64,
+    ledger: Ledger,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_was_acknowledged_is_lost_in_a_crash() {
+    let rounds = std::env::var("CRASH_ROUNDS").map_or(SHORT_ROUNDS, |text| text.parse().unwrap());
+    let seed = std::env::var("CRASH_SEED").map_or_else(|_| rand::random(), |text| text.parse().unwrap());
+    println!("{rounds} rounds, CRASH_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let folder = tempfile::tempdir().unwrap();
+
+    let server = start(folder.path());
+    let writer = Arc::new(Writer::register(&server.address).await);
+    server.stop("TERM");
+    for round in 1..=rounds {
+        let server = start(folder.path());
+        let mark = load_until_killed(&writer, server, folder.path(), round, &mut random).await;
+        if let Some(mark) = mark.filter(|_| round % 2 == 0) {
+            cut_log(&mark, &mut random);
+            // What came after the mark may be gone: it counts as never answered.
+            let mut ledger = writer.ledger.lock().unwrap();
+            for (words, id) in ledger.iter_mut() {
+                *id = mark.ledger.get(words).cloned().flatten();
+            }
+        }
+        check(folder.path());
+        let server = start(folder.path());
+        writer.send_again_what_was_not_answered(&server.address).await;
+        writer.finds_all_once(&server.address).await;
+        server.stop("TERM");
+    }
+    check(folder.path());
+}
+
+fn start(data: &Path) -> Running {
+    Running::start(data, &["--config", "tests/crash.toml"])
+}
+
+/// `salon check` finds nothing wrong.
+fn check(data: &Path) {
+    let output = salon(&["check", "--data-dir", data.to_str().unwrap()]).output().unwrap();
+    assert!(output.status.success(), "salon check: {output:?}");
+}
+
+/// Writers send as fast as they can until, at a moment by chance, the server is killed.
+async fn load_until_killed(
+    writer: &Arc<Writer>,
+    server: Running,
+    data: &Path,
+    round: usize,
+    random: &mut StdRng,
+) -> Option<Mark> {
+    let senders: Vec<_> = (0..WRITERS)
+        .map(|number| tokio::spawn(writer.clone().send_until_refused(server.address.clone(), round, number)))
+        .collect();
+    sleep(Duration::from_millis(random.random_range(20..300))).await;
+    let mark = mark(writer, data);
+    sleep(Duration::from_millis(random.random_range(0..100))).await;
+    server.kill();
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    mark
+}
+
+/// First the book, then the log's length: all in the book lies before it.
+fn mark(writer: &Writer, data: &Path) -> Option<Mark> {
+    let ledger = writer.ledger.lock().unwrap().clone();
+    let log = newest_log(data)?;
+    let length = fs::metadata(&log).ok()?.len();
+    Some(Mark { log, length, ledger })
+}
+
+fn newest_log(data: &Path) -> Option<PathBuf> {
+    let files = fs::read_dir(data.join("db")).ok()?.flatten().map(|entry| entry.path());
+    files.filter(|path| path.extension().is_some_and(|e| e == "log")).max()
+}
+
+/// Ends the log at a byte by chance behind the mark, as a power cut may. A log that is no longer the newest stays.
+fn cut_log(mark: &Mark, random: &mut StdRng) {
+    let data = mark.log.parent().and_then(Path::parent).unwrap();
+    if newest_log(data).as_ref() != Some(&mark.log) {
+        return;
+    }
+    let length = fs::metadata(&mark.log).unwrap().len();
+    let cut = random.random_range(mark.length..=length);
+    OpenOptions::new().write(true).open(&mark.log).unwrap().set_len(cut).unwrap();
+}
+
+impl Writer {
+    async fn register(address: &str) -> Self {
+        let writer = Self { http: Client::new(), token: String::new(), room: String::new(), ledger: Mutex::default() };
+        let account = json!({ "username": "writer", "password": "a password", "auth": { "type": "m.login.dummy" } });
+        let session = writer.ask(address, Method::POST, "register", Some(account)).await.unwrap();
+        let writer = Self { token: session["access_token"].as_str().unwrap().to_owned(), ..writer };
+        let room = writer.ask(address, Method::POST, "createRoom", Some(json!({}))).await.unwrap();
+        Self { room: room["room_id"].as_str().unwrap().to_owned(), ..writer }
+    }
+
+    /// The answer, or nothing where the server went away. Any other answer than 200 fails the test.
+    async fn ask(&self, address: &str, method: Method, path: &str, body: Option<Value>) -> Option<Value> {
+        let url = format!("http://{address}/_matrix/client/v3/{path}");
+        let mut request = self.http.request(method, url).bearer_auth(&self.token).timeout(Duration::from_secs(20));
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        let response = request.send().await.ok()?;
+        let status = response.status();
+        let answer: Value = response.json().await.ok()?;
+        assert_eq!(status, 200, "{path}: {answer}");
+        Some(answer)
+    }
+
+    /// The words are the transaction ID as well, so that sending again is the same request.
+    async fn send(&self, address: &str, words: &str) -> Option<String> {
+        let path = format!("rooms/{}/send/m.room.message/{words}", self.room);
+        let content = json!({ "msgtype": "m.text", "body": words });
+        let answer = self.ask(address, Method::PUT, &path, Some(content)).await?;
+        Some(answer["event_id"].as_str().unwrap().to_owned())
+    }
+
+    async fn send_until_refused(self: Arc<Self>, address: String, round: usize, number: usize) {
+        for message in 0.. {
+            let words = format!("{round}-{number}-{message}");
+            self.ledger.lock().unwrap().insert(words.clone(), None);
+            let Some(id) = self.send(&address, &words).await else { return };
+            self.ledger.lock().unwrap().insert(words, Some(id));
+        }
+    }
+
+    async fn send_again_what_was_not_answered(&self, address: &str) {
+        let ledger = self.ledger.lock().unwrap().clone();
+        for words in ledger.into_iter().filter_map(|(words, id)| id.is_none().then_some(words)) {
+            let id = self.send(address, &words).await.expect("the server stays");
+            self.ledger.lock().unwrap().insert(words, Some(id));
+        }
+    }
+
+    async fn finds_all_once(&self, address: &str) {
+        let mut found: HashMap<String, Vec<String>> = HashMap::new();
+        let mut from = String::new();
+        loop {
+            let path = format!("rooms/{}/messages?dir=b&limit=500{from}", self.room);
+            let page = self.ask(address, Method::GET, &path, None).await.expect("the server stays");
+            for event in page["chunk"].as_array().unwrap() {
+                if let Some(words) = event["content"]["body"].as_str() {
+                    found.entry(words.to_owned()).or_default().push(event["event_id"].as_str().unwrap().to_owned());
+                }
+            }
+            match page["end"].as_str() {
+                Some(end) => from = format!("&from={end}"),
+                None => break,
+            }
+        }
+        let ledger = self.ledger.lock().unwrap();
+        for (words, id) in ledger.iter() {
+            let id = id.as_ref().expect("sent again until answered");
+            assert_eq!(found.get(words), Some(&vec![id.clone()]), "{words}");
+        }
+        assert_eq!(found.len(), ledger.len(), "messages that nobody sent");
+    }
+}
