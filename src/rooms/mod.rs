@@ -5,6 +5,7 @@
 
 mod ahead;
 mod aliases;
+mod annotations;
 mod append;
 pub mod context;
 pub mod create;

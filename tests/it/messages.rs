@@ -86,3 +86,23 @@ async fn people_redact_their_own_and_the_powerful_what_others_sent() {
         bob.put(&path(&his, "5"), json!({})).await.refused(403, "M_FORBIDDEN");
     }
 }
+
+#[tokio::test]
+async fn nobody_reacts_twice_in_the_same_way() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let room = TestRoom::public(&server, &alice).await;
+    room.join(&server, &bob).await;
+    let event = room.say(&alice, "1", "hello").await;
+    let other = room.say(&alice, "2", "hello again").await;
+    let reaction = |event: &str, key: &str| json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": event, "key": key } });
+    let sent = room.send(&bob, "m.reaction", "1", reaction(&event, "+")).await.ok();
+    room.send(&bob, "m.reaction", "2", reaction(&event, "+")).await.refused(400, "M_DUPLICATE_ANNOTATION");
+    assert_eq!(room.send(&bob, "m.reaction", "1", reaction(&event, "+")).await.ok(), sent, "the same transaction");
+    room.send(&bob, "m.reaction", "3", reaction(&event, "-")).await.ok();
+    room.send(&bob, "m.reaction", "4", reaction(&other, "+")).await.ok();
+    room.send(&alice, "m.reaction", "5", reaction(&event, "+")).await.ok();
+    let path = room.path(&format!("/redact/{}/1", encode(sent["event_id"].as_str().unwrap())));
+    bob.put(&path, json!({})).await.ok();
+    room.send(&bob, "m.reaction", "6", reaction(&event, "+")).await.ok();
+}
