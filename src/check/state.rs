@@ -10,6 +10,7 @@ use crate::{
     event::Pdu,
     ids::EventNum,
     rooms::{
+        extremities::overtaken,
         replay::Replay,
         rows::{EventMeta, Verdict},
     },
@@ -158,7 +159,11 @@ impl<'a> States<'a> {
         if meta.verdict != Verdict::Accepted {
             return Ok(());
         }
-        self.tips.retain(|(tip, _)| !meta.prev.contains(tip));
+        let oldest = self.tips.iter().map(|(tip, _)| *tip).min().unwrap_or_default();
+        // An event whose row can't be read was told by itself.
+        let overtaken = overtaken(&meta.prev, oldest, |event| self.room.meta(event).ok().flatten().ok_or(()));
+        let overtaken = overtaken.unwrap_or_else(|()| meta.prev.iter().copied().collect());
+        self.tips.retain(|(tip, _)| !overtaken.contains(tip));
         self.tips.push((number, NodeHash(meta.after)));
         let roots: Vec<NodeHash> = self.tips.iter().map(|(_, root)| *root).collect();
         let key = keys::room_position(self.room.number, meta.position);

@@ -226,7 +226,7 @@ impl RoomGuard<'_> {
         head.sequence += 1;
         let mut tips = self.slot().tips.clone();
         if placement.verdict == Verdict::Accepted {
-            tips.retain(|(tip, _)| !placement.prev.contains(tip));
+            tips.retain(|(tip, _)| !placement.overtaken.contains(tip));
             tips.push((number, pdu.event_id().clone()));
             head.extremities = tips.iter().map(|(tip, _)| *tip).collect();
             head.depth = head.depth.max(pdu.depth());

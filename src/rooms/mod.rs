@@ -10,6 +10,7 @@ mod append;
 pub mod context;
 pub mod create;
 pub mod directory;
+pub mod extremities;
 mod guard;
 pub mod history;
 pub mod indexes;

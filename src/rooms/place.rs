@@ -1,13 +1,14 @@
 //! Where an event stands in its room: the state before and after it, what comes of its checks, and what the
 //! room's current state is with it.
 
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::RefCell, collections::HashSet, sync::Arc};
 
 use ruma::events::StateEventType;
 
 use super::{
     RoomGuard,
     ahead::{Ahead, Nodes},
+    extremities::overtaken,
     guard::StateEntry,
     resolution,
     rows::Verdict,
@@ -31,6 +32,8 @@ pub(super) struct Placement {
     pub after: NodeHash,
     pub replaces: Option<EventNum>,
     pub prev: Vec<EventNum>,
+    /// The events that are no extremities any more.
+    pub overtaken: HashSet<EventNum>,
     pub auth: Vec<EventNum>,
     /// What the current state becomes, and by which changes.
     pub current: NodeHash,
@@ -45,23 +48,25 @@ impl RoomGuard<'_> {
     /// # Errors
     /// 403 `M_FORBIDDEN` if the auth rules deny it.
     pub(super) fn place_own(&mut self, pdu: &Arc<Pdu>, prev: Vec<EventNum>, auth: &[StateEntry]) -> Result<Placement> {
-        let before = self.head().root();
+        let mut nodes = Nodes::default();
+        let before = self.state_behind(&prev, &mut nodes)?;
         let create = self.state_entry("m.room.create", "")?;
         let known = || auth.iter().chain(&create).map(|(_, event)| event);
         auth::check_dependent(self.rules(), pdu, |event_type, key| {
             known().find(|event| is_state(event, event_type, key)).cloned()
         })
         .map_err(|denied| Error::forbidden(denied.to_string()))?;
-        let mut nodes = Nodes::default();
         let (after, replaces) = self.state_after(before, pdu, &mut nodes)?;
         // Where there are more extremities than an event may name, the others stay as they are.
+        let overtaken: HashSet<EventNum> = prev.iter().copied().collect();
         let (current, changes) = if prev.len() == self.head().extremities.len() {
             (after, self.own_change(pdu, before, after, replaces))
         } else {
-            self.current_with(&prev, pdu, after, &mut nodes)?
+            self.current_with(&overtaken, pdu, after, &mut nodes)?
         };
         let auth = auth.iter().map(|(number, _)| *number).collect();
-        Ok(Placement { verdict: Verdict::Accepted, before, after, replaces, prev, auth, current, changes, nodes })
+        let verdict = Verdict::Accepted;
+        Ok(Placement { verdict, before, after, replaces, prev, overtaken, auth, current, changes, nodes })
     }
 
     /// The place of any signed event whose previous and auth events are all here.
@@ -78,6 +83,7 @@ impl RoomGuard<'_> {
             after: before,
             replaces: None,
             prev,
+            overtaken: HashSet::new(),
             auth,
             current,
             changes: Vec::new(),
@@ -94,8 +100,10 @@ impl RoomGuard<'_> {
             return Ok(placement);
         }
         placement.verdict = Verdict::Accepted;
+        let oldest = self.head().extremities.iter().min().copied().unwrap_or_default();
+        placement.overtaken = self.with_view(|view| overtaken(&placement.prev, oldest, |event| view.meta(event)))?;
         (placement.current, placement.changes) =
-            self.current_with(&placement.prev, pdu, placement.after, &mut placement.nodes)?;
+            self.current_with(&placement.overtaken, pdu, placement.after, &mut placement.nodes)?;
         Ok(placement)
     }
 
@@ -163,15 +171,15 @@ impl RoomGuard<'_> {
         }
     }
 
-    /// The current state once a new event stands behind `prev`, beside the extremities that it doesn't follow.
+    /// The current state with a new event, beside the extremities that it doesn't overtake.
     fn current_with(
         &self,
-        prev: &[EventNum],
+        overtaken: &HashSet<EventNum>,
         pdu: &Arc<Pdu>,
         after: NodeHash,
         nodes: &mut Nodes,
     ) -> Result<(NodeHash, Vec<Change>)> {
-        let mut roots = self.roots_after(self.head().extremities.iter().filter(|tip| !prev.contains(tip)))?;
+        let mut roots = self.roots_after(self.head().extremities.iter().filter(|tip| !overtaken.contains(tip)))?;
         roots.push(after);
         let current = if roots.iter().all(|root| *root == after) {
             after

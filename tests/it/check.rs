@@ -16,7 +16,7 @@ use salon::{
 };
 use serde_json::{Value, json};
 
-use crate::common::TestServer;
+use crate::common::{TestServer, copy_folder};
 
 /// A JSON object as an event's content.
 fn content(value: Value) -> ruma::CanonicalJsonObject {
@@ -411,18 +411,5 @@ async fn each_way_to_break_it_is_found_by_name() {
         let store = Store::open(copy.path(), StoreOptions::default()).unwrap();
         let report = check::check(&store).unwrap();
         assert!(report.problems().iter().any(|problem| problem.contains(finding)), "{finding:?} is not in:\n{report}");
-    }
-}
-
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
     }
 }

@@ -8,6 +8,7 @@ mod admin;
 mod check;
 mod directory;
 mod history;
+mod forks;
 mod lifecycle;
 mod limits;
 mod membership;
