@@ -2,14 +2,14 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{Database, Report, accounts, members, report, row, sending};
+use super::{Database, Report, accounts, aliases, members, report, row, sending};
 use crate::{
     event::StoredEvent,
-    ids::{EventNum, RoomNum, UserNum},
+    ids::{EventNum, RoomNum},
     rooms::{indexes, rows::EventMeta},
     store::{
         Family, Read, StoreError, decode,
-        keys::{self, Index, read_u32, read_u64},
+        keys::{self, Index, read_u64},
     },
 };
 
@@ -32,7 +32,6 @@ const KINDS: &[(Index, Check)] = &[
     (Index::Timestamp, check_of_event),
     (Index::Relation, check_of_event),
     (Index::Redaction, check_of_event),
-    (Index::Transaction, check_transaction),
     (Index::Account, accounts::check_account),
     (Index::Device, accounts::check_device),
     (Index::Token, accounts::check_token),
@@ -42,6 +41,10 @@ const KINDS: &[(Index, Check)] = &[
     (Index::Filter, accounts::check_filter),
     (Index::OwnReceipt, sending::check_own_receipt),
     (Index::Transaction, sending::check_transaction),
+    (Index::Alias, aliases::check_alias),
+    (Index::RoomAlias, aliases::check_room_alias),
+    (Index::Directory, aliases::check_directory),
+    (Index::Listed, aliases::check_listed),
 ];
 
 /// Checks every row.
@@ -98,27 +101,6 @@ fn check_of_event(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) ->
     let redacted_away = meta.redacted_by.is_some() && row.key[4] != Index::Timestamp as u8;
     if !meta.is_visible() || !(redacted_away || its_own().unwrap_or(false)) {
         report.wrong(row.place(), format!("{} has no such row", report::event(room, number)));
-    }
-    Ok(())
-}
-
-/// User → device, transaction: the event is there, and was sent by that device.
-fn check_transaction(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> Result<(), StoreError> {
-    let id = str::from_utf8(row.value).unwrap_or_default();
-    let place = db.snapshot.get(Family::EventIds, &keys::event_id(id))?;
-    let place = place.and_then(|place| read_u32(&place, 0).zip(read_u64(&place, 4)));
-    let meta = match place {
-        Some((room, number)) => db.snapshot.get(Family::EventMeta, &keys::event(RoomNum(room), EventNum(number)))?,
-        None => None,
-    };
-    let meta = meta.and_then(|meta| decode::<EventMeta>(Family::EventMeta, &meta).ok());
-    let device = row.rest.split(|byte| *byte == 0).next();
-    let fits = meta.is_some_and(|meta| {
-        meta.sender == UserNum(row.owner)
-            && meta.transaction.is_some_and(|transaction| Some(transaction.device.as_bytes()) == device)
-    });
-    if !fits {
-        report.wrong(row.place(), format!("its event {id} is not there, or was sent by another device"));
     }
     Ok(())
 }

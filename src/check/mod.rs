@@ -3,6 +3,7 @@
 //! What is proved is what `spec-notes/storage.md` lists as invariants; a row that no rule here knows is wrong too.
 
 mod accounts;
+mod aliases;
 mod base;
 mod events;
 mod feed;

@@ -26,9 +26,11 @@ use crate::{
 
 /// The room of an alias, and who made the alias.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct AliasRow {
-    room: RoomNum,
-    creator: UserNum,
+pub struct AliasRow {
+    /// The room.
+    pub room: RoomNum,
+    /// Who made it.
+    pub creator: UserNum,
 }
 
 /// Aliases that are promised to rooms which are being made.

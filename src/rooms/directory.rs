@@ -217,6 +217,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-fn directory_key(room: RoomNum) -> crate::store::Key {
+/// `index`: 0 → room that is listed.
+pub fn directory_key(room: RoomNum) -> crate::store::Key {
     KeyBuilder::global(Index::Directory).u32(room.0).build()
 }

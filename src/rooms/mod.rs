@@ -4,7 +4,7 @@
 //! guard knows is ahead of the disk: it builds on commits that are queued.
 
 mod ahead;
-mod aliases;
+pub mod aliases;
 mod annotations;
 mod append;
 pub mod context;

@@ -3,13 +3,18 @@
 //! What lies apart goes first and in slices: rows that lead to the room's events. All that its number begins, the
 //! head with it, goes in one commit at the end. A crash in between leaves a room that a second try removes.
 
-use super::{rows::OwnRoom, view::own_key};
+use super::{
+    directory::directory_key,
+    receipts::{Receipt, ReceiptKind, own_receipt_key},
+    rows::OwnRoom,
+    view::own_key,
+};
 use crate::{
     event::StoredEvent,
-    ids::{RoomNum, UserNum},
+    ids::{Position, RoomNum, UserNum},
     store::{
         Commit, Family, Key, LogEntry, Read, Snapshot, Store, StoreError, decode,
-        keys::{self, Index, KeyBuilder, read_u32, successor},
+        keys::{self, Index, KeyBuilder, read_u32, read_u64, successor},
     },
 };
 
@@ -37,6 +42,12 @@ pub fn purge(store: &Store, room: RoomNum) -> Result<(), StoreError> {
     delete(store, event_ids(&store.snapshot(), room)?)?;
     let mut commit = Commit::new(LogEntry::Housekeeping);
     for (family, key) in rows_of_members(&store.snapshot(), room)? {
+        commit.delete(family, key);
+    }
+    for (family, key) in rows_of_receipts(&store.snapshot(), room)? {
+        commit.delete(family, key);
+    }
+    for (family, key) in names(&store.snapshot(), room)? {
         commit.delete(family, key);
     }
     let families = FAMILIES.iter().map(|family| (*family, keys::room(room)));
@@ -102,6 +113,33 @@ fn rows_of_members(snapshot: &Snapshot<'_>, room: RoomNum) -> Result<Vec<(Family
             found.push((Family::Feed, keys::user_position(user, own.since)));
             found.push((Family::Index, own_key(user, room)));
         }
+    }
+    Ok(found)
+}
+
+/// What tells of the receipts in the room.
+fn rows_of_receipts(snapshot: &Snapshot<'_>, room: RoomNum) -> Result<Vec<(Family, Key)>, StoreError> {
+    let mut rows = snapshot.scan_prefix(Family::Ephemeral, &keys::room(room));
+    let mut found = Vec::new();
+    while let Some((key, value)) = rows.next()? {
+        let receipt: Receipt = decode(Family::Ephemeral, value)?;
+        let position = Position(read_u64(key, 4).ok_or(StoreError::Malformed(Family::Ephemeral))?);
+        let own = own_receipt_key(receipt.user, room, receipt.kind, receipt.thread.as_deref());
+        found.push((Family::Index, own));
+        if receipt.kind == ReceiptKind::ReadPrivate {
+            found.push((Family::Feed, keys::user_position(receipt.user, position)));
+        }
+    }
+    Ok(found)
+}
+
+/// The rows by which the room is found: its aliases, and its place in the directory.
+fn names(snapshot: &Snapshot<'_>, room: RoomNum) -> Result<Vec<(Family, Key)>, StoreError> {
+    let mut found = vec![(Family::Index, directory_key(room))];
+    let prefix = KeyBuilder::room(room, Index::RoomAlias).build();
+    let mut rows = snapshot.scan_prefix(Family::Index, &prefix);
+    while let Some((key, _)) = rows.next()? {
+        found.push((Family::Index, KeyBuilder::global(Index::Alias).tail(&key[prefix.len()..]).build()));
     }
     Ok(found)
 }

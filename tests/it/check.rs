@@ -323,7 +323,7 @@ const BREAKAGES: &[Breakage] = &[
             let (key, _) = first_row(store, Family::Index, &KeyBuilder::user(UserNum(1), Index::Transaction).build());
             commit.put(Family::Index, key, b"$none".to_vec());
         },
-        "its event $none is not there",
+        "the event that it names is not there",
     ),
     (
         |_, commit| {

@@ -74,11 +74,10 @@ async fn room_of(app: &App, version: RoomVersionId) -> RoomNum {
         initial_state: vec![],
         name: None,
         topic: None,
-        alias: None,
+        alias_localpart: None,
+        listed: false,
         invite: vec![],
         is_direct: false,
-        creator_profile: Default::default(),
-        invite_profiles: Default::default(),
     };
     let room = app.rooms.number(&app.rooms.create(new).await.unwrap()).unwrap();
     for name in ["bob", "carol", "dave"] {
