@@ -121,6 +121,26 @@ async fn a_request_that_is_open_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
+async fn a_long_poll_that_is_open_does_not_hold_up_the_end() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Running::start(data.path());
+    let alice = server.register("alice").await;
+    let since = alice.get("/v3/sync").await.ok()["next_batch"].as_str().unwrap().to_owned();
+    let path = format!("/v3/sync?timeout=60000&since={since}");
+    let poll = tokio::spawn(async move { alice.request(reqwest::Method::GET, &path).send().await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!poll.is_finished(), "nothing has happened that it could tell of");
+    let begin = Instant::now();
+    server.terminate();
+    // The runtime has this test's poll to serve while the process ends.
+    let (well, said) = tokio::task::spawn_blocking(move || server.wait()).await.unwrap();
+    assert!(well, "{said}");
+    assert!(begin.elapsed() < Duration::from_secs(5), "it took {:?}", begin.elapsed());
+    // Answered or cut off, but not left waiting.
+    let _ = poll.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_database_in_use_is_neither_checked_nor_copied() {
     let data = tempfile::tempdir().unwrap();
     let _server = Running::start(data.path());
