@@ -150,8 +150,11 @@ impl<'a> History<'a> {
 
     /// The event, if the user may see it and doesn't ignore who sent it.
     pub fn look_at(&mut self, number: EventNum) -> Result<Option<SeenEvent>, ViewError> {
-        let meta = self.view.meta(number)?;
-        let event = self.view.event(number)?;
+        let (meta, event) = (self.view.meta(number)?, self.view.event(number)?);
+        self.judge(number, meta, event)
+    }
+
+    fn judge(&mut self, number: EventNum, meta: EventMeta, event: StoredEvent) -> Result<Option<SeenEvent>, ViewError> {
         let ignored = event.state_key_json().is_none() && self.ignored.contains(&meta.sender);
         let seen = !ignored && meta.position <= self.view.read().position() && self.eyes.see(&meta, &event)?;
         Ok(seen.then_some(SeenEvent { number, meta, event }))
@@ -176,13 +179,15 @@ impl<'a> History<'a> {
             Direction::Backward => (stretch.to, stretch.from),
         };
         let mut rows = self.view.timeline(start, end, stretch.direction);
+        let mut reader = self.view.event_reader(stretch.direction);
         let (mut events, mut bytes) = (Vec::with_capacity(stretch.limit.min(64)), 0);
         for _ in 0..MAX_ROWS {
             let Some((point, number)) = rows.next()? else { return Ok(Walked { events, next: None }) };
             if events.len() >= stretch.limit || bytes > MAX_PAGE_BYTES {
                 return Ok(Walked { events, next: Some(before(point, stretch.direction)) });
             }
-            if let Some(seen) = self.look_at(number)?.filter(|seen| stretch.selector.matches(&seen.event)) {
+            let (meta, event) = reader.read(number)?;
+            if let Some(seen) = self.judge(number, meta, event)?.filter(|seen| stretch.selector.matches(&seen.event)) {
                 bytes += seen.event.pdu_json().len();
                 events.push(seen);
             }

@@ -2,12 +2,18 @@
 
 use std::{fmt, str::FromStr};
 
-use super::view::{RoomView, ViewError};
+use bytes::Bytes;
+
+use super::{
+    rows::EventMeta,
+    view::{RoomView, ViewError},
+};
 use crate::{
+    event::StoredEvent,
     ids::{EventNum, Position, RoomNum},
     state::trie::{EMPTY_ROOT, NodeHash},
     store::{
-        Family, Scan, Snapshot, StoreError,
+        Cursor, Family, Scan, Snapshot, StoreError, decode,
         keys::{self, read_u32, read_u64},
     },
 };
@@ -107,6 +113,32 @@ impl<'a> RoomView<'a, Snapshot<'a>> {
     pub fn point_of(&self, number: EventNum) -> Result<Option<Point>, ViewError> {
         let meta = self.meta(number)?;
         Ok(meta.is_visible().then_some(Point { anchor: meta.position, sub: u32::MAX }))
+    }
+}
+
+/// Reads events of one room whose numbers mostly follow each other.
+pub struct EventReader<'a> {
+    view: RoomView<'a, Snapshot<'a>>,
+    meta: Cursor<'a>,
+    json: Cursor<'a>,
+}
+
+impl<'a> RoomView<'a, Snapshot<'a>> {
+    /// Reads events in the order of a walk.
+    pub fn event_reader(&self, direction: Direction) -> EventReader<'a> {
+        let cursor = |family| self.read().cursor(family, direction == Direction::Backward);
+        EventReader { view: *self, meta: cursor(Family::EventMeta), json: cursor(Family::EventJson) }
+    }
+}
+
+impl EventReader<'_> {
+    /// An event with its row.
+    pub fn read(&mut self, number: EventNum) -> Result<(EventMeta, StoredEvent), ViewError> {
+        let key = keys::event(self.view.room(), number);
+        let meta = self.meta.find(&key)?.map(|row| decode(Family::EventMeta, row)).transpose()?;
+        let event = self.json.find(&key)?.and_then(|row| StoredEvent::decode(&Bytes::copy_from_slice(row)).ok());
+        let broken = || self.view.broken("event", number);
+        Ok((meta.ok_or_else(broken)?, event.ok_or_else(broken)?))
     }
 }
 

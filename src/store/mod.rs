@@ -31,7 +31,7 @@ pub use self::{
     follow::{FOLLOWERS, Follower, trim_log},
     keys::Key,
     live::{JoinedRooms, Live},
-    read::{Latest, Read, Scan, Snapshot},
+    read::{Cursor, Latest, Read, Scan, Snapshot},
 };
 use self::{committer::Queue, names::Names};
 use crate::ids::Position;

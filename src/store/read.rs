@@ -67,6 +67,13 @@ impl<'a> Snapshot<'a> {
         }
     }
 
+    /// Finds rows one after the other, in ascending or, if `backward`, descending order of their keys.
+    pub fn cursor(&self, family: Family, backward: bool) -> Cursor<'_> {
+        let mut options = ReadOptions::default();
+        options.set_total_order_seek(true);
+        Cursor { rows: self.snapshot.raw_iterator_cf_opt(self.store.handle(family), options), backward }
+    }
+
     fn scan_to(&self, family: Family, start: &[u8], end: &[u8], direction: Direction) -> Scan<'_> {
         let mut options = ReadOptions::default();
         options.set_iterate_lower_bound(start);
@@ -112,6 +119,26 @@ impl Read for Latest<'_> {
         }
         let value = self.0.db.get_pinned_cf(self.0.handle(family), key)?;
         Ok(value.map(|slice| Bytes::copy_from_slice(&slice)))
+    }
+}
+
+/// Finds rows whose keys mostly follow each other: the neighbour of the last one is tried before a search.
+pub struct Cursor<'a> {
+    rows: DBRawIterator<'a>,
+    backward: bool,
+}
+
+impl Cursor<'_> {
+    /// The value of a row.
+    pub fn find(&mut self, key: &[u8]) -> Result<Option<&[u8]>, StoreError> {
+        if self.rows.valid() {
+            if self.backward { self.rows.prev() } else { self.rows.next() }
+        }
+        if self.rows.key() != Some(key) {
+            self.rows.seek(key);
+        }
+        self.rows.status()?;
+        Ok(self.rows.item().filter(|(found, _)| *found == key).map(|(_, value)| value))
     }
 }
 
