@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     clock::{Clock, Randomness},
@@ -86,6 +86,21 @@ impl App {
             lazy_members: LazyMembers::default(),
             stopping: watch::Sender::new(false),
         }))
+    }
+
+    /// Starts what runs beside the requests; it ends when the server is told to stop.
+    pub fn start(self: &Arc<Self>) -> JoinHandle<()> {
+        let app = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                outcome = app.rooms.follow_profiles() => {
+                    if let Err(error) = outcome {
+                        tracing::error!(%error, "changes of profiles reach rooms no more until the next start");
+                    }
+                }
+                () = app.stopped() => {}
+            }
+        })
     }
 
     /// Begins the end: listeners close, and requests that wait for news answer with what there is.

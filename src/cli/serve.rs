@@ -33,6 +33,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     // Before anything else, so that a signal during the start is not lost.
     let stop = stop_signal()?;
     let app = App::build(config.clone(), Clock::System, Randomness::from_system())?;
+    let followers = app.start();
     let routes = http::router(app.clone());
     let mut servers = tokio::task::JoinSet::new();
     let mut addresses = Vec::new();
@@ -46,7 +47,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     stop.await;
     tracing::info!("stopping");
     app.stop();
-    let _ = tokio::time::timeout(GRACE, servers.join_all()).await;
+    let _ = tokio::time::timeout(GRACE, async { tokio::join!(servers.join_all(), followers) }).await;
     app.store.close();
     Ok(())
 }

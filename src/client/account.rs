@@ -59,6 +59,7 @@ pub async fn deactivate(
 ) -> Result<Json<Value>> {
     let passed = app.users.authenticate_interactively(operation("deactivate", &session), request.auth).await?;
     app.users.deactivate(session.user, request.erase.unwrap_or_default()).await?;
+    app.rooms.caught_up().await;
     app.users.finish(passed);
     // No identity server knows our users.
     Ok(Json(json!({ "id_server_unbind_result": "success" })))

@@ -34,7 +34,7 @@ pub struct CreateRoomRequest {
     room_version: Option<String>,
     creation_content: Option<Box<RawValue>>,
     initial_state: Option<Vec<InitialState>>,
-    preset: Option<RequestedPreset>,
+    preset: Option<Preset>,
     is_direct: Option<bool>,
     power_level_content_override: Option<Box<RawValue>>,
 }
@@ -45,14 +45,6 @@ pub struct CreateRoomRequest {
 pub(super) enum Visibility {
     Public,
     Private,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum RequestedPreset {
-    PrivateChat,
-    TrustedPrivateChat,
-    PublicChat,
 }
 
 #[derive(Deserialize)]
@@ -81,13 +73,7 @@ fn new_room(app: &App, session: Session, request: CreateRoomRequest) -> Result<N
         return Err(Error::invalid_param("A room may begin with 500 invites and 500 events of initial_state."));
     }
     let listed = request.visibility == Some(Visibility::Public);
-    let preset = match request.preset {
-        Some(RequestedPreset::PrivateChat) => Preset::PrivateChat,
-        Some(RequestedPreset::TrustedPrivateChat) => Preset::TrustedPrivateChat,
-        Some(RequestedPreset::PublicChat) => Preset::PublicChat,
-        None if listed => Preset::PublicChat,
-        None => Preset::PrivateChat,
-    };
+    let preset = request.preset.unwrap_or(if listed { Preset::PublicChat } else { Preset::PrivateChat });
     Ok(NewRoom {
         creator: session.user_id,
         version: request.room_version.map_or_else(|| default_version(app), |version| offered_version(&version))?,

@@ -22,4 +22,6 @@ mod session;
 pub mod state;
 pub mod sync;
 pub mod typing;
+pub mod upgrade;
+pub mod user_directory;
 pub mod versions;

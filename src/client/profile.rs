@@ -47,6 +47,7 @@ pub async fn set_field(
         .remove(&field)
         .ok_or_else(|| Error::bad_request("M_MISSING_PARAM", "The body must hold the field that the path names."))?;
     app.users.set_profile_field(session.user, &field, value).await?;
+    app.rooms.caught_up().await;
     Ok(empty())
 }
 
@@ -58,6 +59,7 @@ pub async fn delete_field(
 ) -> Result<RawJson> {
     require_self(&session, &user_id)?;
     app.users.delete_profile_field(session.user, &field).await?;
+    app.rooms.caught_up().await;
     Ok(empty())
 }
 

@@ -79,6 +79,7 @@ fn user_data() -> Router<Arc<App>> {
     let field = get(profile::get_field).put(profile::set_field).delete(profile::delete_field);
     let in_room = get(account_data::get_in_room).put(account_data::set_in_room);
     Router::new()
+        .route("/user_directory/search", post(user_directory::search))
         .route("/profile/{userId}", get(profile::get))
         .route("/profile/{userId}/{keyName}", field)
         .route("/user/{userId}/account_data/{type}", get(account_data::get).put(account_data::set))
@@ -132,6 +133,7 @@ fn room_state() -> Router<Arc<App>> {
         // With an empty state key the last slash may stay.
         .route("/rooms/{roomId}/state/{eventType}/", get(state::get).put(state::set))
         .route("/rooms/{roomId}/state/{eventType}/{stateKey}", get(state::get).put(state::set))
+        .route("/rooms/{roomId}/upgrade", post(upgrade::upgrade))
         .route("/rooms/{roomId}/aliases", get(directory::aliases))
         .route("/directory/room/{roomAlias}", alias)
         .route("/directory/list/room/{roomId}", get(directory::visibility).put(directory::set_visibility))

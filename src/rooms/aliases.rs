@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     ids::{RoomNum, UserNum},
     store::{
-        Commit, Family, Key, LogEntry, Read, Snapshot, Ticket,
+        Commit, Family, Key, LogEntry, Read, Snapshot, StoreError, Ticket,
         keys::{Index, KeyBuilder},
     },
     users::Session,
@@ -63,12 +63,23 @@ impl Drop for Reservation<'_> {
     }
 }
 
-fn alias_key(alias: &RoomAliasId) -> Key {
-    KeyBuilder::global(Index::Alias).tail(alias.as_bytes()).build()
+fn alias_key(alias: &[u8]) -> Key {
+    KeyBuilder::global(Index::Alias).tail(alias).build()
 }
 
 fn room_prefix(room: RoomNum) -> KeyBuilder {
     KeyBuilder::room(room, Index::RoomAlias)
+}
+
+/// A room's aliases, in order of the alphabet.
+fn of_room(snapshot: &Snapshot<'_>, room: RoomNum) -> Result<Vec<String>, StoreError> {
+    let prefix = room_prefix(room).build();
+    let mut rows = snapshot.scan_prefix(Family::Index, &prefix);
+    let mut aliases = Vec::new();
+    while let Some((key, _)) = rows.next()? {
+        aliases.extend(key.get(prefix.len()..).and_then(|alias| String::from_utf8(alias.to_vec()).ok()));
+    }
+    Ok(aliases)
 }
 
 impl Rooms {
@@ -139,18 +150,7 @@ impl Rooms {
                 return Err(Error::forbidden("You are not in that room."));
             }
         }
-        self.aliases_of(snapshot, room)
-    }
-
-    /// A room's aliases, in order of the alphabet.
-    pub(super) fn aliases_of(&self, snapshot: &Snapshot<'_>, room: RoomNum) -> Result<Vec<String>> {
-        let prefix = room_prefix(room).build();
-        let mut rows = snapshot.scan_prefix(Family::Index, &prefix);
-        let mut aliases = Vec::new();
-        while let Some((key, _)) = rows.next()? {
-            aliases.extend(key.get(prefix.len()..).and_then(|alias| String::from_utf8(alias.to_vec()).ok()));
-        }
-        Ok(aliases)
+        Ok(of_room(snapshot, room)?)
     }
 
     /// Keeps an alias of ours for a room that is about to be made.
@@ -172,10 +172,9 @@ impl Rooms {
     }
 
     /// Moves all aliases of a room to another one. The caller holds both rooms.
-    pub(super) fn move_aliases(&self, from: RoomNum, to: RoomNum) -> Result<Vec<OwnedRoomAliasId>> {
-        let aliases = self.aliases_of(&self.store.snapshot(), from)?;
+    pub(super) fn move_aliases(&self, from: RoomNum, to: RoomNum) -> Result<()> {
+        let aliases = of_room(&self.store.snapshot(), from)?;
         let _promised = self.aliases.lock();
-        let mut moved = Vec::new();
         for alias in aliases.iter().filter_map(|alias| RoomAliasId::parse(alias).ok()) {
             let Some(row) = self.alias_row(&alias)?.filter(|row| row.room == from) else { continue };
             // Not awaited: the events that follow land behind it.
@@ -184,9 +183,8 @@ impl Rooms {
                 commit.delete(Family::Index, room_prefix(from).tail(alias.as_bytes()).build());
                 commit
             });
-            moved.push(alias);
         }
-        Ok(moved)
+        Ok(())
     }
 
     /// Takes a room's alias away again, whoever may do that.
@@ -197,7 +195,7 @@ impl Rooms {
     }
 
     fn alias_row(&self, alias: &RoomAliasId) -> Result<Option<AliasRow>> {
-        Ok(self.store.latest().get_row(Family::Index, &alias_key(alias))?)
+        Ok(self.store.latest().get_row(Family::Index, &alias_key(alias.as_bytes()))?)
     }
 
     fn put_alias(&self, alias: &RoomAliasId, row: AliasRow) -> Ticket {
@@ -207,7 +205,7 @@ impl Rooms {
 
 fn alias_commit(alias: &RoomAliasId, row: AliasRow) -> Commit {
     let mut commit = Commit::new(LogEntry::Housekeeping);
-    commit.put_row(Family::Index, alias_key(alias), &row);
+    commit.put_row(Family::Index, alias_key(alias.as_bytes()), &row);
     commit.put(Family::Index, room_prefix(row.room).tail(alias.as_bytes()).build(), Vec::new());
     commit
 }
@@ -215,7 +213,7 @@ fn alias_commit(alias: &RoomAliasId, row: AliasRow) -> Commit {
 fn removal(alias: &RoomAliasId, room: RoomNum) -> Commit {
     let mut commit = Commit::new(LogEntry::Housekeeping);
     commit
-        .delete(Family::Index, alias_key(alias))
+        .delete(Family::Index, alias_key(alias.as_bytes()))
         .delete(Family::Index, room_prefix(room).tail(alias.as_bytes()).build());
     commit
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use ruma::{
     CanonicalJsonObject, CanonicalJsonValue, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, RoomVersionId, UserId,
 };
+use serde::Deserialize;
 use serde_json::json;
 
 use super::{Appended, NewEvent, RoomGuard, Rooms, membership::Actor, room_state::NewState, rows::Membership};
@@ -45,7 +46,8 @@ pub struct NewRoom {
 }
 
 /// The spec's presets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Preset {
     /// By invitation only.
     PrivateChat,

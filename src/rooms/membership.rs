@@ -40,8 +40,14 @@ impl Rooms {
             return Ok(());
         }
         let appended = guard.append_member(actor, actor.user_id, Membership::Join, content)?;
+        let predecessor = guard.predecessor()?;
+        let room_id = guard.room_id().clone();
         drop(guard);
-        appended.durable().await.map(drop)
+        appended.durable().await?;
+        if let (Some(predecessor), Some(user)) = (predecessor, self.store.user_num(actor.user_id)?) {
+            self.carry_tags(user, &predecessor, &room_id).await?;
+        }
+        Ok(())
     }
 
     /// Asks to be let in; 403 `M_FORBIDDEN` if the room takes no knocks from the user.
@@ -252,6 +258,14 @@ impl RoomGuard<'_> {
         }
         content.insert("membership".to_owned(), membership.as_str().to_owned().into());
         self.append(NewEvent::state(actor.user_id, "m.room.member", target.as_str(), content))
+    }
+
+    /// Appends a member event of a joined user with another name or avatar, which may be none.
+    pub(super) fn append_carried(&mut self, actor: Actor<'_>, mut content: CanonicalJsonObject) -> Result<Ticket> {
+        content.remove("join_authorised_via_users_server");
+        content.insert("membership".to_owned(), Membership::Join.as_str().to_owned().into());
+        let event = NewEvent::state(actor.user_id, "m.room.member", actor.user_id.as_str(), content);
+        Ok(self.append(event)?.ticket)
     }
 
     fn check_guests_may_join(&mut self) -> Result<()> {

@@ -18,6 +18,7 @@ pub mod membership;
 pub mod messages;
 mod neighbours;
 mod place;
+mod profiles;
 pub mod purge;
 pub mod reading;
 pub mod receipts;
@@ -33,6 +34,7 @@ pub mod summary;
 pub mod timeline;
 mod transactions;
 pub mod typing;
+pub mod upgrade;
 pub mod view;
 pub mod visibility;
 
@@ -40,7 +42,7 @@ use std::sync::Arc;
 
 use ruma::OwnedServerName;
 
-use self::{aliases::Aliases, guard::Slots, typing::Typing, view::RoomView};
+use self::{aliases::Aliases, guard::Slots, profiles::Carried, typing::Typing, view::RoomView};
 pub use self::{
     append::{Appended, NewEvent},
     guard::RoomGuard,
@@ -49,7 +51,7 @@ use crate::{
     clock::{Clock, Randomness},
     error::{Error, Result},
     event::SigningKey,
-    ids::RoomNum,
+    ids::{Position, RoomNum},
     state::trie::TrieKey,
     store::{Read, Store},
     users::Users,
@@ -68,6 +70,7 @@ pub struct Rooms {
     /// Who is typing.
     pub typing: Arc<Typing>,
     aliases: Aliases,
+    carried: Carried,
 }
 
 impl Rooms {
@@ -92,6 +95,7 @@ impl Rooms {
             slots: Slots::default(),
             typing,
             aliases: Aliases::default(),
+            carried: Carried::new(Position(0)),
         }
     }
 

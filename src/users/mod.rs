@@ -6,6 +6,7 @@
 mod account_data;
 mod accounts;
 mod devices;
+mod directory;
 pub mod feed;
 pub mod filters;
 mod interactive;
@@ -68,6 +69,7 @@ pub struct Users {
     tokens: Tokens,
     interactive: InteractiveSessions,
     nonces: Nonces,
+    directory: directory::Directory,
     /// Who is there.
     pub presence: Presence,
 }
@@ -91,6 +93,7 @@ impl Users {
             tokens: Tokens::new(),
             interactive: InteractiveSessions::new(),
             nonces: Nonces::new(),
+            directory: directory::Directory::default(),
             presence,
         }
     }

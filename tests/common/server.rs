@@ -61,6 +61,7 @@ impl Drop for TestServer {
     /// The committer ends before its folder goes: a write that fails would stop the whole process.
     fn drop(&mut self) {
         if let Some(running) = self.running.take() {
+            running.app.stop();
             running.app.store.close();
         }
     }
@@ -83,6 +84,7 @@ impl Running {
             let _ = stopped.await;
         };
         let serving = tokio::spawn(http::serve(listener, http::router(app.clone()), until));
+        app.start();
         Self { app, base_url, stop, serving }
     }
 }
@@ -110,6 +112,7 @@ impl TestServer {
     pub async fn stop(&mut self) {
         let Some(running) = self.running.take() else { return };
         let _ = running.stop.send(());
+        running.app.stop();
         running.serving.await.expect("the server ends");
         running.app.store.close();
         let mut app = running.app;
