@@ -22,10 +22,11 @@ const WRITERS: usize = 6;
 /// Messages by their words: the ID that the server acknowledged, or none where the answer never came.
 type Ledger = HashMap<String, Option<String>>;
 
-/// Somebody who writes into one room over HTTP and keeps book.
+/// Somebody who writes into one room over HTTP and keeps book, and somebody who comes and goes there.
 struct Writer {
     http: Client,
     token: String,
+    visitor: String,
     room: String,
     ledger: Mutex<Ledger>,
 }
@@ -89,6 +90,7 @@ async fn load_until_killed(
     let senders: Vec<_> = (0..WRITERS)
         .map(|number| tokio::spawn(writer.clone().send_until_refused(server.address.clone(), round, number)))
         .collect();
+    let visitor = tokio::spawn(writer.clone().come_and_go_until_refused(server.address.clone()));
     sleep(Duration::from_millis(random.random_range(20..300))).await;
     let mark = mark(writer, data);
     sleep(Duration::from_millis(random.random_range(0..100))).await;
@@ -96,6 +98,7 @@ async fn load_until_killed(
     for sender in senders {
         sender.await.unwrap();
     }
+    visitor.await.unwrap();
     mark
 }
 
@@ -125,18 +128,41 @@ fn cut_log(mark: &Mark, random: &mut StdRng) {
 
 impl Writer {
     async fn register(address: &str) -> Self {
-        let writer = Self { http: Client::new(), token: String::new(), room: String::new(), ledger: Mutex::default() };
-        let account = json!({ "username": "writer", "password": "a password", "auth": { "type": "m.login.dummy" } });
-        let session = writer.ask(address, Method::POST, "register", Some(account)).await.unwrap();
-        let writer = Self { token: session["access_token"].as_str().unwrap().to_owned(), ..writer };
-        let room = writer.ask(address, Method::POST, "createRoom", Some(json!({}))).await.unwrap();
+        let nobody = Self {
+            http: Client::new(),
+            token: String::new(),
+            visitor: String::new(),
+            room: String::new(),
+            ledger: Mutex::default(),
+        };
+        let mut tokens = Vec::new();
+        for name in ["writer", "visitor"] {
+            let account = json!({ "username": name, "password": "a password", "auth": { "type": "m.login.dummy" } });
+            let session = nobody.ask(address, Method::POST, "register", Some(account)).await.unwrap();
+            tokens.push(session["access_token"].as_str().unwrap().to_owned());
+        }
+        let (token, visitor) = (tokens.remove(0), tokens.remove(0));
+        let writer = Self { token, visitor, ..nobody };
+        let body = json!({ "preset": "public_chat" });
+        let room = writer.ask(address, Method::POST, "createRoom", Some(body)).await.unwrap();
         Self { room: room["room_id"].as_str().unwrap().to_owned(), ..writer }
     }
 
     /// The answer, or nothing where the server went away. Any other answer than 200 fails the test.
     async fn ask(&self, address: &str, method: Method, path: &str, body: Option<Value>) -> Option<Value> {
+        self.ask_as(&self.token, address, method, path, body).await
+    }
+
+    async fn ask_as(
+        &self,
+        token: &str,
+        address: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Option<Value> {
         let url = format!("http://{address}/_matrix/client/v3/{path}");
-        let mut request = self.http.request(method, url).bearer_auth(&self.token).timeout(Duration::from_secs(20));
+        let mut request = self.http.request(method, url).bearer_auth(token).timeout(Duration::from_secs(20));
         if let Some(body) = &body {
             request = request.json(body);
         }
@@ -161,6 +187,17 @@ impl Writer {
             self.ledger.lock().unwrap().insert(words.clone(), None);
             let Some(id) = self.send(&address, &words).await else { return };
             self.ledger.lock().unwrap().insert(words, Some(id));
+        }
+    }
+
+    /// Memberships move counts, indexes and feeds, so that the crash meets these as well.
+    async fn come_and_go_until_refused(self: Arc<Self>, address: String) {
+        for what in ["join", "leave"].iter().cycle() {
+            let path = format!("rooms/{}/{what}", self.room);
+            let answer = self.ask_as(&self.visitor, &address, Method::POST, &path, Some(json!({}))).await;
+            if answer.is_none() {
+                return;
+            }
         }
     }
 
