@@ -56,6 +56,8 @@ impl RoomGuard<'_> {
         match new.event_type.as_str() {
             "m.room.power_levels" => self.check_power_levels(&new.content)?,
             "m.room.canonical_alias" => self.check_canonical_alias(&new.content)?,
+            // The room's rules alone would let any user of this server redact any other's events.
+            "m.room.redaction" => return Err(Error::forbidden("A redaction is not state: use /redact for it.")),
             _ => {}
         }
         self.append(NewEvent::state(sender, new.event_type, new.state_key, new.content))

@@ -126,3 +126,17 @@ async fn members_are_listed_by_membership_and_as_they_were() {
     let seen = dave.get(&members(&format!("?at={secret}"))).await.ok();
     assert_eq!(users(&seen), [a, b, c, "@dave:localhost"], "nothing from before they came");
 }
+
+#[tokio::test]
+async fn a_redaction_does_not_pass_as_state() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let levels = json!({ "state_default": 0, "events_default": 0 });
+    let room = create(&alice, json!({ "preset": "public_chat", "power_level_content_override": levels })).await;
+    bob.post(&format!("/v3/join/{room}"), json!({})).await.ok();
+    let said = alice.put(&format!("/v3/rooms/{room}/send/m.room.message/1"), json!({ "body": "mine" })).await.ok();
+    let smuggled = json!({ "redacts": said["event_id"] });
+    bob.put(&format!("/v3/rooms/{room}/state/m.room.redaction"), smuggled).await.refused(403, "M_FORBIDDEN");
+    let event = alice.get(&format!("/v3/rooms/{room}/event/{}", said["event_id"].as_str().unwrap())).await.ok();
+    assert_eq!(event["content"]["body"], "mine");
+}
