@@ -5,7 +5,7 @@ use ruma::RoomId;
 use crate::{
     event::EventFields,
     rooms::select::EventSelector,
-    users::filters::{EventFilter, Filter, RoomFilter},
+    users::filters::{EventFilter, EventFormat, Filter, RoomFilter},
 };
 
 /// Events of a room's timeline, if the client names no number.
@@ -16,6 +16,8 @@ const MAX_TIMELINE: u64 = 100;
 /// What a client wants to see of a sync.
 pub(super) struct SyncFilter<'a> {
     pub fields: Option<EventFields>,
+    /// Whether events look as servers exchange them.
+    pub federation: bool,
     pub timeline: EventSelector<'a>,
     pub state: EventSelector<'a>,
     pub presence: &'a EventFilter,
@@ -30,6 +32,7 @@ impl<'a> SyncFilter<'a> {
         let fields = filter.event_fields.as_ref().filter(|fields| !fields.is_empty());
         Self {
             fields: fields.map(|fields| EventFields::new(fields)),
+            federation: filter.event_format == EventFormat::Federation,
             timeline: EventSelector::new(&filter.room.timeline),
             state: EventSelector::new(&filter.room.state),
             presence: &filter.presence,

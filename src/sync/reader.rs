@@ -26,6 +26,7 @@ pub(super) struct RoomReader<'a> {
     pub wanted: &'a EventSelector<'a>,
     pub ignored: &'a HashSet<OwnedUserId>,
     pub fields: Option<&'a EventFields>,
+    pub federation: bool,
 }
 
 impl RoomReader<'_> {
@@ -41,6 +42,10 @@ impl RoomReader<'_> {
     /// Appends a timeline event's JSON.
     pub fn write(&mut self, out: &mut Vec<u8>, meta: &EventMeta, event: &StoredEvent) -> Result<()> {
         let start = out.len();
+        if self.federation {
+            out.extend_from_slice(event.pdu_json());
+            return self.trim(out, start);
+        }
         self.view.render(out, &self.reader, &mut self.eyes, (meta, event))?;
         self.trim(out, start)
     }
@@ -48,6 +53,10 @@ impl RoomReader<'_> {
     /// Appends a state event's JSON.
     pub fn write_state(&self, out: &mut Vec<u8>, number: EventNum) -> Result<()> {
         let start = out.len();
+        if self.federation {
+            out.extend_from_slice(self.view.event(number)?.pdu_json());
+            return self.trim(out, start);
+        }
         self.view.render_state(out, &self.reader, number)?;
         self.trim(out, start)
     }

@@ -142,6 +142,7 @@ impl Builder<'_> {
             wanted: &self.filter.timeline,
             ignored,
             fields: self.filter.fields.as_ref(),
+            federation: self.filter.federation,
         };
         room::write(self, &mut reader, stretch, extras, out)
     }

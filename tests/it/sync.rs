@@ -151,3 +151,85 @@ async fn tokens_from_before_a_restart_go_on() {
     let (left, _) = sync(&alice, Some(&token), "").await;
     assert_eq!(left["rooms"]["leave"][&room]["timeline"]["events"][0]["content"]["membership"], "leave");
 }
+
+#[tokio::test]
+async fn lazily_loaded_members_come_with_what_they_sent_and_once() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let room = create_room(&alice, json!({ "preset": "public_chat", "name": "Salon" })).await;
+    let mut others = Vec::new();
+    for name in ["bob", "carol", "dora"] {
+        let other = server.register(name).await;
+        other.post(&format!("/v3/rooms/{room}/join"), json!({})).await.ok();
+        others.push(other);
+    }
+    let say = |transaction: &'static str| format!("/v3/rooms/{room}/send/m.room.message/{transaction}");
+    others[0].put(&say("1"), json!({ "body": "hello" })).await.ok();
+    let filter = encode(r#"{"room":{"state":{"lazy_load_members":true},"timeline":{"limit":1}}}"#);
+    let lazily = format!("&filter={filter}");
+
+    let (first, token) = sync(&alice, None, &lazily).await;
+    let members = |body: &Value| -> Vec<String> {
+        let state = body["rooms"]["join"][&room]["state"]["events"].as_array().cloned().unwrap_or_default();
+        let members = state.iter().filter(|event| event["type"] == "m.room.member");
+        members.map(|event| event["state_key"].as_str().expect("a user").to_owned()).collect()
+    };
+    let mut told = members(&first);
+    told.sort_unstable();
+    assert_eq!(told, ["@alice:localhost", "@bob:localhost"], "herself and who spoke");
+
+    others[0].put(&say("2"), json!({ "body": "again" })).await.ok();
+    let (second, token) = sync(&alice, Some(&token), &lazily).await;
+    assert_eq!(members(&second), Vec::<String>::new(), "she knows him by now");
+
+    others[1].put(&say("3"), json!({ "body": "and I" })).await.ok();
+    let (third, _) = sync(&alice, Some(&token), &lazily).await;
+    assert_eq!(members(&third), ["@carol:localhost"]);
+}
+
+#[tokio::test]
+async fn state_after_the_timeline_comes_to_who_asks_for_it() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let room = create_room(&alice, json!({ "name": "One" })).await;
+    let (_, token) = sync(&alice, None, "").await;
+    alice.put(&format!("/v3/rooms/{room}/state/m.room.name"), json!({ "name": "Two" })).await.ok();
+    let (body, _) = sync(&alice, Some(&token), "&use_state_after=true").await;
+    let joined = &body["rooms"]["join"][&room];
+    assert!(joined.get("state").is_none());
+    assert_eq!(joined["state_after"]["events"][0]["content"]["name"], "Two");
+    assert_eq!(types(&joined["timeline"]), ["m.room.name"]);
+    let (body, _) = sync(&alice, Some(&token), "").await;
+    assert_eq!(body["rooms"]["join"][&room]["state"]["events"], json!([]));
+}
+
+#[tokio::test]
+async fn left_rooms_come_with_a_first_sync_only_if_asked_for() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let room = create_room(&alice, json!({})).await;
+    alice.post(&format!("/v3/rooms/{room}/leave"), json!({})).await.ok();
+    let (without, _) = sync(&alice, None, "").await;
+    assert!(without["rooms"]["leave"].get(&room).is_none());
+    let filter = encode(r#"{"room":{"include_leave":true}}"#);
+    let (with, _) = sync(&alice, None, &format!("&filter={filter}")).await;
+    assert_eq!(types(&with["rooms"]["leave"][&room]["timeline"]).last(), Some(&"m.room.member"));
+    alice.post(&format!("/v3/rooms/{room}/forget"), json!({})).await.ok();
+    let (forgotten, _) = sync(&alice, None, &format!("&filter={filter}")).await;
+    assert!(forgotten["rooms"]["leave"].get(&room).is_none());
+}
+
+#[tokio::test]
+async fn events_come_cut_down_or_as_servers_exchange_them() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let room = create_room(&alice, json!({ "name": "Salon" })).await;
+    let last = |body: &Value| body["rooms"]["join"][&room]["timeline"]["events"].as_array().unwrap().last().cloned();
+    let fields = encode(r#"{"event_fields":["content.name"]}"#);
+    let (cut, _) = sync(&alice, None, &format!("&filter={fields}")).await;
+    assert_eq!(last(&cut), Some(json!({ "content": { "name": "Salon" } })));
+    let format = encode(r#"{"event_format":"federation"}"#);
+    let (pdus, _) = sync(&alice, None, &format!("&filter={format}")).await;
+    let pdu = last(&pdus).expect("an event");
+    assert!(pdu["hashes"]["sha256"].is_string() && pdu["signatures"]["localhost"].is_object(), "{pdu}");
+}
