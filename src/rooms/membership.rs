@@ -268,7 +268,7 @@ impl RoomGuard<'_> {
         Ok(self.append(event)?.ticket)
     }
 
-    fn check_guests_may_join(&mut self) -> Result<()> {
+    pub(super) fn check_guests_may_join(&mut self) -> Result<()> {
         #[derive(Deserialize)]
         struct GuestAccess {
             guest_access: String,

@@ -44,7 +44,12 @@ impl Rooms {
         {
             return Ok(event.event_id().clone());
         }
-        let appended = guard.append_state(&session.user_id, new)?;
+        let closes = new.event_type == "m.room.guest_access";
+        let mut appended = guard.append_state(&session.user_id, new)?;
+        if closes && let Some(last) = guard.see_guests_out()? {
+            // The log is written in order: what is awaited last was written last.
+            appended.ticket = last;
+        }
         drop(guard);
         appended.durable().await
     }

@@ -120,6 +120,11 @@ impl Users {
         Ok(self.account(user)?.is_some_and(|row| row.admin && !row.deactivated))
     }
 
+    /// Whether it is a guest of this server.
+    pub fn is_guest(&self, user: UserNum) -> Result<bool> {
+        Ok(self.account(user)?.is_some_and(|row| row.guest))
+    }
+
     /// Whether it is a local user who can log in.
     pub fn is_active(&self, user: UserNum) -> Result<bool> {
         Ok(self.account(user)?.is_some_and(|row| !row.deactivated))

@@ -225,4 +225,9 @@ async fn guests_come_in_where_the_room_lets_them() {
     let access = format!("/v3/rooms/{room}/state/m.room.guest_access");
     alice.put(&access, json!({ "guest_access": "can_join" })).await.ok();
     act(&guest, &room, "join", json!({})).await.ok();
+
+    alice.put(&access, json!({ "guest_access": "forbidden" })).await.ok();
+    let members = alice.get(&format!("/v3/rooms/{room}/joined_members")).await.ok();
+    let left: Vec<_> = members["joined"].as_object().unwrap().keys().collect();
+    assert_eq!(left, [&alice.user_id], "guests leave a room that closes to them");
 }
