@@ -200,3 +200,20 @@ async fn rooms_outlive_a_restart() {
     alice.put(&format!("/v3/rooms/{room}/state/m.room.name"), json!({ "name": "new" })).await.ok();
     assert_eq!(state(&alice, &room, "m.room.name").await["name"], "new");
 }
+
+/// What a private room begins with, to the letter. A change here changes every new room: it has to be meant.
+#[tokio::test]
+async fn a_private_room_begins_as_it_always_did() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let room = create(&alice, json!({ "preset": "private_chat", "name": "Salon" })).await;
+    let state = alice.get(&format!("/v3/rooms/{room}/state")).await.ok();
+    let mut state: Vec<_> = state.as_array().expect("events").clone();
+    state.retain(|event| event["type"] != "m.room.create");
+    state.sort_by_key(|event| event["type"].to_string());
+    let state: Vec<_> = state
+        .iter()
+        .map(|event| json!({ "type": event["type"], "state_key": event["state_key"], "content": event["content"] }))
+        .collect();
+    insta::assert_json_snapshot!(state);
+}
