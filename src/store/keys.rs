@@ -50,10 +50,6 @@ pub enum Index {
     Alias = b'L',
     /// 0 → room listed in the directory.
     Directory = b'V',
-    /// 0 → registration token.
-    RegistrationToken = b'G',
-    /// 0 → folded word of a user directory entry.
-    UserWord = b'W',
 }
 
 /// Builds a key from its parts.

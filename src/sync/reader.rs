@@ -7,7 +7,7 @@ use ruma::OwnedUserId;
 use crate::{
     error::Result,
     event::{EventFields, StoredEvent},
-    ids::EventNum,
+    ids::{EventNum, Position},
     rooms::{
         render::Reader,
         rows::EventMeta,
@@ -15,6 +15,7 @@ use crate::{
         view::{RoomView, ViewError},
         visibility::Eyes,
     },
+    state::trie::NodeHash,
     store::Snapshot,
 };
 
@@ -72,7 +73,7 @@ impl RoomReader<'_> {
     }
 
     /// The root of the room's current state as of a position.
-    pub fn root_at(&self, position: crate::ids::Position) -> Result<crate::state::trie::NodeHash, ViewError> {
+    pub fn root_at(&self, position: Position) -> Result<NodeHash, ViewError> {
         self.view.current_root(position)
     }
 }
