@@ -10,10 +10,10 @@ CARGO := cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt crash bench web
+.PHONY: help run test lint fmt crash bench web web-dev
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build the server and start it on this machine
 	@scripts/setup
@@ -38,5 +38,9 @@ bench: ## Run the benchmarks (make bench ARGS=append for those with that name)
 	@scripts/setup
 	@$(CARGO) bench --profile dev --bench '*' -- $(ARGS)
 
-web: ## Serve web/ by itself on http://localhost:6168, to work on the page
-	@python3 -m http.server --bind 127.0.0.1 --directory web 6168
+web: ## Build the web client into web/dist
+	@scripts/setup
+
+web-dev: ## Serve the web client from web/src on port 6168, with a Salon behind it (SALON_URL)
+	@scripts/setup web
+	@cd web && npm run --silent dev

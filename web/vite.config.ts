@@ -6,6 +6,11 @@ import { defineConfig } from "vite";
 // Where Salon runs while one works on the page with `make web-dev`.
 const server = process.env.SALON_URL ?? "http://127.0.0.1:6167";
 
+/** What the login page consists of, but for Svelte itself. */
+const LOGIN = new RegExp(
+  "src/(main\\.ts|App\\.svelte|app/|i18n/i18n\\.svelte|ui/(tokens|base|Button|TextField|Notice|Spinner)\\b|screens/auth/(Login|AuthPage|PasswordField|server|trouble)\\b)|vite/preload-helper",
+);
+
 export default defineConfig({
   plugins: [svelte(), svelteTesting()],
   build: {
@@ -15,8 +20,13 @@ export default defineConfig({
     reportCompressedSize: false,
     rolldownOptions: {
       output: {
-        // The SDK is one file of its own: it loads when somebody is about to sign in, not before.
-        advancedChunks: { groups: [{ name: "sdk", test: /node_modules[\\/](?!.*(svelte|bits-ui|virtua|lucide|marked|dompurify|uqr|emojibase|floating-ui|esm-env|clsx|tabbable|runed|svelte-toolbelt|internationalized|matrix-sdk-crypto-wasm))/ }] },
+        codeSplitting: {
+          groups: [
+            // The login page comes in one piece, the SDK in another, once somebody begins to type.
+            { name: "login", test: LOGIN, includeDependenciesRecursively: false },
+            { name: "sdk", test: /node_modules[\\/](matrix-js-sdk|matrix-events-sdk|another-json|p-retry|is-network-error|loglevel|jwt-decode|oidc-client-ts|sdp-transform|unhomoglyph|bs58|base-x|content-type|@babel)[\\/]/ },
+          ],
+        },
       },
     },
   },

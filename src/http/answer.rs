@@ -23,6 +23,11 @@ pub fn empty() -> RawJson {
     RawJson(b"{}".to_vec())
 }
 
+/// 404 `M_UNRECOGNIZED`: no such endpoint.
+pub fn unrecognized() -> Error {
+    Error::new(404, "M_UNRECOGNIZED", "There is no such endpoint here.")
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         if self.status >= 500 {

@@ -26,7 +26,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/_synapse/admin/v1/register", get(admin_register::nonce).post(admin_register::register))
         .merge(web::routes())
         .method_not_allowed_fallback(method_not_allowed)
-        .fallback(unrecognized);
+        .fallback(web::fallback);
     if app.config.rate_limits.enabled {
         routes = routes.layer(from_fn_with_state((app.clone(), RateLimits::new()), rate_limit::limit));
     }
@@ -158,10 +158,6 @@ fn cors() -> CorsLayer {
             header::CONTENT_TYPE,
             header::AUTHORIZATION,
         ])
-}
-
-async fn unrecognized() -> Error {
-    Error::new(404, "M_UNRECOGNIZED", "There is no such endpoint here.")
 }
 
 async fn method_not_allowed() -> Error {

@@ -1,0 +1,70 @@
+/**
+ * Where one is: the address decides what is shown, so that links, reload and the back button work.
+ *
+ * `/login`, `/register`, `/rooms`, `/room/{id}[/{event}]`, `/friends[/{tab}]`, `/explore`, `/profile[/{section}]`,
+ * `/user/{id}`; `?panel=…` opens the pane beside a room: `members`, `settings`, `person/{id}`.
+ */
+
+export interface Route {
+  /** The first segment; empty for `/`. */
+  readonly page: string;
+  /** The segments behind it, decoded. */
+  readonly rest: readonly string[];
+  readonly panel: string | null;
+}
+
+let route = $state.raw<Route>(read());
+
+export const router = {
+  get route(): Route {
+    return route;
+  },
+};
+
+function read(): Route {
+  const [page = "", ...rest] = location.pathname.split("/").slice(1).map(decode);
+  return { page, rest: rest.filter(Boolean), panel: new URLSearchParams(location.search).get("panel") };
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+/** Goes to an address of ours. */
+export function go(path: string, options: { replace?: boolean } = {}): void {
+  const here = location.pathname + location.search;
+  if (path === here) return;
+  history[options.replace ? "replaceState" : "pushState"]({ inside: true }, "", path);
+  route = read();
+}
+
+/** One step back if we came from within the app, else to `fallback`. */
+export function back(fallback: string): void {
+  if ((history.state as { inside?: boolean } | null)?.inside) history.back();
+  else go(fallback, { replace: true });
+}
+
+export const paths = {
+  room: (id: string, event?: string) => `/room/${encodeURIComponent(id)}${event ? `/${encodeURIComponent(event)}` : ""}`,
+  user: (id: string) => `/user/${encodeURIComponent(id)}`,
+  /** The same page with a panel beside it, or with none. */
+  panel: (panel: string | null) => location.pathname + (panel ? `?panel=${encodeURIComponent(panel)}` : ""),
+};
+
+window.addEventListener("popstate", () => {
+  route = read();
+});
+
+// Links of ours change the page without loading it anew.
+document.addEventListener("click", (event) => {
+  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  const link = (event.target as Element | null)?.closest?.("a[href]");
+  if (!(link instanceof HTMLAnchorElement) || link.target || link.hasAttribute("download")) return;
+  if (link.origin !== location.origin || link.pathname.startsWith("/_")) return;
+  event.preventDefault();
+  go(link.pathname + link.search);
+});

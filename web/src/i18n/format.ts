@@ -1,0 +1,62 @@
+/** Dates, sizes and lists as the chosen language writes them. What calls these follows the language. */
+import { currentLanguage } from "./i18n.svelte";
+
+/** "Alice, Bob and Carol". */
+export function formatList(items: readonly string[]): string {
+  return new Intl.ListFormat(currentLanguage(), { type: "conjunction" }).format(items);
+}
+
+/** A time of day: 14:05. */
+export function formatTime(at: number): string {
+  return new Intl.DateTimeFormat(currentLanguage(), { hour: "2-digit", minute: "2-digit" }).format(at);
+}
+
+/** Day, month and time, for tooltips and details. */
+export function formatMoment(at: number): string {
+  return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: "full", timeStyle: "short" }).format(at);
+}
+
+/** For lists: a time today, a weekday this week, a date before. */
+export function formatShort(at: number, now = Date.now()): string {
+  const days = daysBetween(at, now);
+  if (days <= 0) return formatTime(at);
+  if (days === 1) return capitalise(new Intl.RelativeTimeFormat(currentLanguage(), { numeric: "auto" }).format(-1, "day"));
+  if (days < 7) return capitalise(new Intl.DateTimeFormat(currentLanguage(), { weekday: "short" }).format(at));
+  const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
+  return new Intl.DateTimeFormat(currentLanguage(), sameYear ? { day: "numeric", month: "short" } : { day: "numeric", month: "numeric", year: "2-digit" }).format(at);
+}
+
+/** For day marks: "Today", "Yesterday", "Monday, 3 March". */
+export function formatDay(at: number, now = Date.now()): string {
+  const days = daysBetween(at, now);
+  if (days >= 0 && days <= 1) return capitalise(new Intl.RelativeTimeFormat(currentLanguage(), { numeric: "auto" }).format(-days, "day"));
+  const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
+  return capitalise(new Intl.DateTimeFormat(currentLanguage(), { weekday: "long", day: "numeric", month: "long", ...(sameYear ? {} : { year: "numeric" }) }).format(at));
+}
+
+/** "5 minutes ago". */
+export function formatAgo(at: number, now = Date.now()): string {
+  const seconds = Math.round((at - now) / 1000);
+  const format = new Intl.RelativeTimeFormat(currentLanguage(), { numeric: "auto" });
+  for (const [unit, size] of [["day", 86_400], ["hour", 3_600], ["minute", 60]] as const) {
+    if (Math.abs(seconds) >= size) return format.format(Math.trunc(seconds / size), unit);
+  }
+  return format.format(0, "minute");
+}
+
+/** "1.4 MB". */
+export function formatSize(bytes: number): string {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
+  const power = Math.min(units.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  return new Intl.NumberFormat(currentLanguage(), { style: "unit", unit: units[power], unitDisplay: power ? "short" : "long", maximumFractionDigits: power > 1 ? 1 : 0 }).format(bytes / 1000 ** power);
+}
+
+function daysBetween(at: number, now: number): number {
+  const midnight = (time: number) => new Date(time).setHours(0, 0, 0, 0);
+  // Rounded, since a day may have 23 or 25 hours.
+  return Math.round((midnight(now) - midnight(at)) / 86_400_000);
+}
+
+function capitalise(text: string): string {
+  return text.charAt(0).toLocaleUpperCase(currentLanguage()) + text.slice(1);
+}
