@@ -1,1 +1,15 @@
-export const ui = {} as const;
+export const ui = {
+  close: "Close",
+  cancel: "Cancel",
+  save: "Save",
+  undo: "Undo",
+  retry: "Try again",
+  back: "Back",
+  more: "More",
+  search: "Search",
+  clear: "Clear",
+  loading: "Loading…",
+  copy: "Copy",
+  copied: "Copied",
+  messages: "Messages of the app",
+} as const;

@@ -1,1 +1,15 @@
-export const ui = {} as const;
+export const ui = {
+  close: "Fermer",
+  cancel: "Annuler",
+  save: "Enregistrer",
+  undo: "Annuler l’action",
+  retry: "Réessayer",
+  back: "Retour",
+  more: "Plus",
+  search: "Rechercher",
+  clear: "Effacer",
+  loading: "Chargement…",
+  copy: "Copier",
+  copied: "Copié",
+  messages: "Messages de l’application",
+} as const;

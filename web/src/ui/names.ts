@@ -1,0 +1,17 @@
+/** What follows from an ID or a name: a colour, a letter. */
+
+const HUES = 8;
+
+/** Which of the eight colours of names an ID has. */
+export function hue(id: string): number {
+  let hash = 0;
+  for (const char of id) hash = (Math.imul(hash, 31) + (char.codePointAt(0) ?? 0)) | 0;
+  return Math.abs(hash) % HUES;
+}
+
+/** The first letter or emoji of a name, as a reader sees it; sigils and marks of direction are skipped. */
+export function initial(name: string): string {
+  const visible = name.replace(/^[@#!\s\u200b-\u200f\u202a-\u202e\u2066-\u2069]+/u, "");
+  const first = new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(visible)[Symbol.iterator]().next().value?.segment ?? "";
+  return first.toLocaleUpperCase() || "?";
+}
