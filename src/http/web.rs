@@ -69,11 +69,13 @@ pub async fn fallback(method: Method, uri: Uri, headers: HeaderMap) -> Response 
     if let Some(response) = file(path, &headers) {
         return response;
     }
-    let shows_pages = headers.get(header::ACCEPT).is_some_and(|types| types.as_bytes().windows(9).any(|w| w == b"text/html"));
+    let shows_pages =
+        headers.get(header::ACCEPT).is_some_and(|types| types.as_bytes().windows(9).any(|w| w == b"text/html"));
     match file(PAGE, &headers) {
         Some(page) if path.is_empty() || (shows_pages && !path.starts_with("assets/")) => page,
         None if path.is_empty() => {
-            (StatusCode::NOT_FOUND, "This Salon was built without its web client: `make run` builds both.\n").into_response()
+            (StatusCode::NOT_FOUND, "This Salon was built without its web client: `make run` builds both.\n")
+                .into_response()
         }
         _ => answer::unrecognized().into_response(),
     }

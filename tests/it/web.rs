@@ -17,16 +17,17 @@ async fn the_page_and_what_it_asks_are_served() {
 async fn a_browser_gets_the_page_at_each_of_its_addresses_and_programs_do_not() {
     let server = TestServer::start().await;
     let http = reqwest::Client::new();
-    let get = |path: &str, accept: &str| {
-        http.get(format!("{}{path}", server.base_url())).header("Accept", accept).send()
-    };
+    let get =
+        |path: &str, accept: &str| http.get(format!("{}{path}", server.base_url())).header("Accept", accept).send();
     for path in ["/", "/login", "/room/!abc:localhost/$event", "/user/@alice:example.org"] {
         let page = get(path, "text/html,application/xhtml+xml,*/*;q=0.8").await.unwrap();
         assert_eq!(page.status(), 200, "{path}: `make web` builds the web client");
         assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
         assert_eq!(page.headers()["cache-control"], "no-cache");
     }
-    for (path, accept) in [("/login", "application/json"), ("/assets/gone.js", "text/html"), ("/_matrix/x", "text/html")] {
+    for (path, accept) in
+        [("/login", "application/json"), ("/assets/gone.js", "text/html"), ("/_matrix/x", "text/html")]
+    {
         let answer = get(path, accept).await.unwrap();
         assert_eq!(answer.status(), 404, "{path}");
         assert_eq!(answer.headers()["content-type"], "application/json", "{path}");

@@ -34,7 +34,8 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
         let entry = entry.unwrap();
         let name = entry.file_name();
         // What is installed is not ours; a link may lead anywhere.
-        let foreign = ["node_modules", "dist", "screenshots"].iter().any(|made| name == *made) || entry.file_type().unwrap().is_symlink();
+        let foreign = ["node_modules", "dist", "screenshots"].iter().any(|made| name == *made)
+            || entry.file_type().unwrap().is_symlink();
         if entry.path().is_dir() && !foreign {
             collect(&entry.path(), found);
         } else if !foreign {
