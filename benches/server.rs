@@ -4,7 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ruma::{CanonicalJsonObject, OwnedUserId, RoomVersionId, owned_device_id};
+use ruma::{
+    CanonicalJsonObject, CanonicalJsonValue, EventId, OwnedEventId, OwnedUserId, RoomVersionId, owned_device_id,
+};
 use salon::{
     app::App,
     clock::{Clock, Randomness},
@@ -13,9 +15,15 @@ use salon::{
     rooms::{
         NewEvent,
         create::{NewRoom, Preset},
+        history::Stretch,
+        select::EventSelector,
+        timeline::{Direction, Point},
     },
     sync::{Request, SyncToken, sync},
-    users::{Session, filters::Filter},
+    users::{
+        Session,
+        filters::{Filter, RoomEventFilter},
+    },
 };
 use tokio::runtime::Runtime;
 
@@ -67,6 +75,20 @@ impl Server {
         content.insert("msgtype".to_owned(), "m.text".to_owned().into());
         content.insert("body".to_owned(), "a message of a usual length, as people write them".to_owned().into());
         NewEvent::message(self.session.user_id.clone(), "m.room.message", content)
+    }
+
+    fn relating(&self, rel_type: &str, parent: &EventId, number: usize) -> NewEvent {
+        let mut event = self.message();
+        let text = |text: &str| CanonicalJsonValue::from(text.to_owned());
+        let relates_to = [("rel_type", rel_type), ("event_id", parent.as_str()), ("key", &number.to_string())]
+            .map(|(key, value)| (key.to_owned(), text(value)));
+        event.content.insert("m.relates_to".to_owned(), CanonicalJsonValue::Object(relates_to.into()));
+        event.content.insert("m.new_content".to_owned(), CanonicalJsonValue::Object(Default::default()));
+        event
+    }
+
+    fn send(&self, room: RoomNum, event: NewEvent) -> OwnedEventId {
+        self.runtime.block_on(self.app.rooms.send(room, event)).expect("sent")
     }
 
     fn sync(&self, since: Option<SyncToken>) -> (Vec<u8>, SyncToken) {
@@ -131,5 +153,44 @@ fn sync_of_one_changed_room(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, append, sync_of_one_changed_room);
+/// A page of 100 messages: to which nothing relates, with a reaction each, with an edit each, and with a thread of
+/// ten each.
+fn page_with_relations(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("page of 100 messages");
+    for (name, rel_type, each) in
+        [("plain", "", 0), ("reacted to", "m.annotation", 1), ("edited", "m.replace", 1), ("threads", "m.thread", 10)]
+    {
+        let server = Server::start();
+        let room = server.room();
+        let parents: Vec<_> = (0..100).map(|_| server.send(room, server.message())).collect();
+        let end = Point::after(server.app.store.published());
+        for parent in &parents {
+            for number in 0..each {
+                server.send(room, server.relating(rel_type, parent, number));
+            }
+        }
+        let snapshot = server.app.store.snapshot();
+        let room_id = server.app.store.room_id(room).expect("a room ID");
+        let filter = RoomEventFilter::default();
+        let stretch = Stretch {
+            from: end,
+            to: Point::START,
+            direction: Direction::Backward,
+            limit: 100,
+            selector: EventSelector::new(&filter),
+        };
+        group.bench_function(name, |bench| {
+            bench.iter(|| {
+                let pages = server.app.rooms.pages(&snapshot, &server.app.users, &server.session, &room_id);
+                let mut history = pages.expect("a history");
+                let page = history.walk(&stretch).expect("a page");
+                assert_eq!(page.events.len(), 100);
+                history.render_all(&page.events).expect("JSON")
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, append, sync_of_one_changed_room, page_with_relations);
 criterion_main!(benches);

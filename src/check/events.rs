@@ -8,7 +8,11 @@ use super::{Database, Report, report, room::Room};
 use crate::{
     event::{Pdu, StoredEvent},
     ids::{EventNum, RoomNum},
-    rooms::{indexes, rows::EventMeta},
+    rooms::{
+        indexes,
+        relations::{RelationRows, awaited_key},
+        rows::EventMeta,
+    },
     store::{
         Family, Read, StoreError,
         keys::{self, read_u32, read_u64},
@@ -121,17 +125,32 @@ impl Room<'_> {
         Ok(())
     }
 
-    /// An accepted event has its rows in `index`. A redacted one may have had more than can be told now.
+    /// An accepted event has its rows in `index`, and what it relates to knows of it. A redacted redaction may have had
+    /// more than can be told now.
     fn check_rows(&self, number: EventNum, meta: &EventMeta, pdu: &Pdu, report: &mut Report) -> Result<(), StoreError> {
         if !meta.is_visible() {
             return Ok(());
         }
-        for (key, value) in indexes::event_rows(self.number, pdu, number) {
+        for (key, value) in indexes::event_rows(self.number, pdu, number, meta) {
             let found = self.db.snapshot.get(Family::Index, &key)?;
             if found.is_none_or(|found| found != value) {
                 let row = report::row(Family::Index, &key);
                 report.wrong(report::event(self.number, number), format!("its {row} is missing or another"));
             }
+        }
+        match RelationRows::of(pdu) {
+            Some(relation) => self.check_parent(number, &relation, report),
+            None => Ok(()),
+        }
+    }
+
+    fn check_parent(&self, number: EventNum, relation: &RelationRows, report: &mut Report) -> Result<(), StoreError> {
+        let known = match self.find_by_hash(relation.parent())? {
+            Some(parent) => self.meta(parent)?.map(|meta| meta.children),
+            None => self.db.row(Family::Index, &awaited_key(self.number, relation.parent()), report)?,
+        };
+        if !known.unwrap_or_default().contains(relation.kind()) {
+            report.wrong(report::event(self.number, number), "what it relates to does not know of it");
         }
         Ok(())
     }
@@ -156,7 +175,11 @@ impl Room<'_> {
     }
 
     fn find(&self, id: &EventId) -> Result<Option<EventNum>, StoreError> {
-        let row = self.db.snapshot.get(Family::EventIds, &keys::event_id(id.as_str()))?;
+        self.find_by_hash(&keys::event_id(id.as_str()))
+    }
+
+    fn find_by_hash(&self, hash: &[u8]) -> Result<Option<EventNum>, StoreError> {
+        let row = self.db.snapshot.get(Family::EventIds, hash)?;
         Ok(row.and_then(|row| (read_u32(&row, 0)? == self.number.0).then_some(EventNum(read_u64(&row, 4)?))))
     }
 }

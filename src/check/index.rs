@@ -1,12 +1,16 @@
 //! `index`: each row is of a kind that we know, and points at what is there.
 
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 
 use super::{Database, Report, accounts, aliases, members, report, row, sending};
 use crate::{
     event::StoredEvent,
     ids::{EventNum, RoomNum},
-    rooms::{indexes, rows::EventMeta},
+    rooms::{
+        indexes,
+        relations::{Kinds, RelationRow, ThreadRow},
+        rows::EventMeta,
+    },
     store::{
         Family, Read, StoreError, decode,
         keys::{self, Index, read_u64},
@@ -30,7 +34,9 @@ const KINDS: &[(Index, Check)] = &[
     (Index::Member, members::check_member),
     (Index::OwnRoom, members::check_own),
     (Index::Timestamp, check_of_event),
-    (Index::Relation, check_of_event),
+    (Index::Relation, check_relation),
+    (Index::Thread, check_thread),
+    (Index::Awaited, check_awaited),
     (Index::Redaction, check_of_event),
     (Index::Account, accounts::check_account),
     (Index::Device, accounts::check_device),
@@ -74,17 +80,43 @@ impl<'a> IndexRow<'a> {
     }
 
     /// The value, told as wrong if it is malformed.
-    pub fn decode<T: DeserializeOwned>(&self, report: &mut Report) -> Option<T> {
+    pub fn decode<T: Deserialize<'a>>(&self, report: &mut Report) -> Option<T> {
         row(Family::Index, self.key, self.value, report)
     }
 }
 
-/// A row that an event has because of its content: the event is there, accepted, and has such a row. Of a redacted
-/// event the content can't tell any more.
+/// Room → related event, point: the row is one that its event has. A redacted event relates to nothing.
+fn check_relation(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> Result<(), StoreError> {
+    let Some(number) = row.decode::<RelationRow<'_>>(report).map(|relation| relation.number) else { return Ok(()) };
+    check_of(db, row, number, report)
+}
+
+/// Room → point: likewise.
+fn check_thread(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> Result<(), StoreError> {
+    let Some(number) = row.decode::<ThreadRow>(report).map(|thread| thread.number) else { return Ok(()) };
+    check_of(db, row, number, report)
+}
+
+/// Room → related event: it is not there.
+fn check_awaited(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> Result<(), StoreError> {
+    let place = db.snapshot.get(Family::EventIds, row.rest)?;
+    if place.and_then(|place| keys::read_u32(&place, 0)) == Some(row.owner) {
+        report.wrong(row.place(), "the event that it awaits is there");
+    }
+    row.decode::<Kinds>(report);
+    Ok(())
+}
+
+/// A row whose key ends with the number of the event that has it.
 fn check_of_event(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> Result<(), StoreError> {
-    let room = RoomNum(row.owner);
     let number = row.rest.len().checked_sub(8).and_then(|at| read_u64(row.rest, at));
-    let number = EventNum(number.unwrap_or(0));
+    check_of(db, row, EventNum(number.unwrap_or(0)), report)
+}
+
+/// A row that an event has because of its content: the event is there, accepted, and has such a row. That a redacted
+/// redaction had one its content can't tell any more.
+fn check_of(db: &Database<'_>, row: &IndexRow<'_>, number: EventNum, report: &mut Report) -> Result<(), StoreError> {
+    let room = RoomNum(row.owner);
     let key = keys::event(room, number);
     let meta = db.snapshot.get(Family::EventMeta, &key)?;
     let meta = meta.and_then(|meta| decode::<EventMeta>(Family::EventMeta, &meta).ok());
@@ -95,10 +127,10 @@ fn check_of_event(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) ->
     };
     let its_own = || {
         let pdu = event.to_pdu(&db.store.room_id(room).ok()?).ok()?;
-        let rows = indexes::event_rows(room, &pdu, number);
+        let rows = indexes::event_rows(room, &pdu, number, &meta);
         Some(rows.iter().any(|(key, value)| key.as_slice() == row.key && value == row.value))
     };
-    let redacted_away = meta.redacted_by.is_some() && row.key[4] != Index::Timestamp as u8;
+    let redacted_away = meta.redacted_by.is_some() && row.key[4] == Index::Redaction as u8;
     if !meta.is_visible() || !(redacted_away || its_own().unwrap_or(false)) {
         report.wrong(row.place(), format!("{} has no such row", report::event(room, number)));
     }

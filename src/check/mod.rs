@@ -114,7 +114,7 @@ impl<'a> Database<'a> {
 }
 
 /// A value that decodes, told as wrong if it doesn't.
-fn row<T: serde::de::DeserializeOwned>(family: Family, key: &[u8], value: &[u8], report: &mut Report) -> Option<T> {
+fn row<'a, T: serde::Deserialize<'a>>(family: Family, key: &[u8], value: &'a [u8], report: &mut Report) -> Option<T> {
     let decoded = decode(family, value).ok();
     if decoded.is_none() {
         report.wrong(report::row(family, key), "its value is malformed");

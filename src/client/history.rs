@@ -151,7 +151,7 @@ pub async fn timestamp_to_event(
     })))
 }
 
-fn direction(dir: Option<&str>) -> Result<Direction> {
+pub(super) fn direction(dir: Option<&str>) -> Result<Direction> {
     match dir {
         Some("b") => Ok(Direction::Backward),
         Some("f") => Ok(Direction::Forward),
@@ -169,11 +169,15 @@ fn filter(json: Option<&str>) -> Result<RoomEventFilter> {
 }
 
 fn limit(asked: Option<u64>, filter: &RoomEventFilter) -> usize {
-    let smaller = asked.into_iter().chain(filter.events.limit).min();
-    smaller.map_or(DEFAULT_LIMIT, |limit| limit.min(MAX_LIMIT as u64) as usize)
+    page_limit(asked.into_iter().chain(filter.events.limit).min())
 }
 
-fn point(token: Option<&str>) -> Result<Option<Point>> {
+/// How many events a page has.
+pub(super) fn page_limit(asked: Option<u64>) -> usize {
+    asked.map_or(DEFAULT_LIMIT, |limit| limit.min(MAX_LIMIT as u64) as usize)
+}
+
+pub(super) fn point(token: Option<&str>) -> Result<Option<Point>> {
     let parse = |token: &str| token.parse().map_err(|error| Error::invalid_param(format!("{token:?}: {error}.")));
     token.map(parse).transpose()
 }

@@ -18,6 +18,7 @@ pub mod profile;
 pub mod push_rules;
 pub mod receipts;
 pub mod register;
+pub mod relations;
 mod session;
 pub mod state;
 pub mod sync;

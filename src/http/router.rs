@@ -145,6 +145,10 @@ fn client_v1() -> Router<Arc<App>> {
     Router::new()
         .route("/register/m.login.registration_token/validity", get(register::token_validity))
         .route("/rooms/{roomId}/timestamp_to_event", get(history::timestamp_to_event))
+        .route("/rooms/{roomId}/relations/{eventId}", get(relations::all))
+        .route("/rooms/{roomId}/relations/{eventId}/{relType}", get(relations::by_rel_type))
+        .route("/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}", get(relations::by_event_type))
+        .route("/rooms/{roomId}/threads", get(relations::threads))
         .route("/room_summary/{roomIdOrAlias}", get(directory::room_summary))
 }
 

@@ -246,6 +246,7 @@ impl RoomGuard<'_> {
             prev: placement.prev,
             auth: placement.auth,
             redacted_by: None,
+            children: effects.children(),
             transaction,
         };
         let json = StoredEvent::encode(&pdu);
@@ -274,7 +275,7 @@ impl RoomGuard<'_> {
                 commit.put(Family::Index, key, pdu.event_id().as_str().to_owned());
             }
             commit.put_row(Family::Rooms, keys::room(room), &head);
-            effects.write(&mut commit, room, position);
+            effects.write(&mut commit, (room, number), &meta);
             commit
         });
 

@@ -45,7 +45,7 @@ impl History<'_> {
     pub fn context(&mut self, event_id: &EventId, limit: usize, filter: &RoomEventFilter) -> Result<Context> {
         let event = self.event(event_id)?;
         let selector = EventSelector::new(filter);
-        let at = Point { anchor: event.meta.position, sub: u32::MAX };
+        let at = event.meta.point();
         let end = self.end()?;
         let stretch = |from, to, direction, limit| Stretch { from, to, direction, limit, selector };
         let before = self.walk(&stretch(at, Point::START, Direction::Backward, limit / 2))?;

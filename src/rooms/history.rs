@@ -9,6 +9,7 @@ use ruma::EventId;
 
 use super::{
     Rooms,
+    onlooker::Onlooker,
     render::Reader,
     rows::{EventMeta, Membership},
     select::EventSelector,
@@ -19,7 +20,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     event::StoredEvent,
-    ids::{EventNum, RoomNum, UserNum},
+    ids::{EventNum, RoomNum},
     json::ArrayWriter,
     state::trie::NodeHash,
     store::Snapshot,
@@ -32,12 +33,7 @@ const MAX_ROWS: usize = 5_000;
 const MAX_PAGE_BYTES: usize = 4 << 20;
 
 /// One room's past in the eyes of one user.
-pub struct History<'a> {
-    view: RoomView<'a, Snapshot<'a>>,
-    eyes: Eyes<'a>,
-    reader: Reader<'a>,
-    ignored: HashSet<UserNum>,
-}
+pub struct History<'a>(Onlooker<'a>);
 
 /// An event with its row.
 pub struct SeenEvent {
@@ -62,6 +58,13 @@ pub struct Stretch<'a> {
     pub limit: usize,
     /// Which ones.
     pub selector: EventSelector<'a>,
+}
+
+/// Events for one answer, bounded in number and bytes.
+pub(super) struct Page {
+    pub events: Vec<SeenEvent>,
+    limit: usize,
+    bytes: usize,
 }
 
 /// What came of a walk.
@@ -115,27 +118,28 @@ impl Rooms {
             now_ms: self.clock.now_ms(),
             with_room_id: true,
         };
-        let mut ignored = HashSet::new();
-        for user in users.ignored_users(snapshot, session.user)? {
-            ignored.extend(self.store.user_num(&user)?);
-        }
-        Ok(History { view, eyes: Eyes::new(view, &session.user_id, own), reader, ignored })
+        let ignored = self.ignored(snapshot, users, session.user)?;
+        Ok(History(Onlooker { view, reader, eyes: Eyes::new(view, &session.user_id, own), ignored }))
     }
 }
 
 impl<'a> History<'a> {
     /// The room.
     pub fn view(&self) -> RoomView<'a, Snapshot<'a>> {
-        self.view
+        self.0.view
+    }
+
+    pub(super) fn onlooker(&mut self) -> &mut Onlooker<'a> {
+        &mut self.0
     }
 
     fn require_access(&self) -> Result<()> {
-        let own = self.eyes.own();
+        let own = self.0.eyes.own();
         if own.is_some_and(|own| own.was_joined()) {
             return Ok(());
         }
-        let head = self.view.head()?.ok_or_else(no_access)?;
-        match (self.view.history_visibility(head.root())?, own.map(|own| own.membership)) {
+        let head = self.view().head()?.ok_or_else(no_access)?;
+        match (self.view().history_visibility(head.root())?, own.map(|own| own.membership)) {
             (HistoryVisibility::WorldReadable, _) | (HistoryVisibility::Invited, Some(Membership::Invite)) => Ok(()),
             _ => Err(no_access()),
         }
@@ -143,30 +147,30 @@ impl<'a> History<'a> {
 
     /// An event that the user may see; 404 `M_NOT_FOUND` if there is none.
     pub fn event(&mut self, event_id: &EventId) -> Result<SeenEvent> {
-        let not_found = || Error::not_found("There is no such event in this room, or you may not see it.");
-        let number = self.view.find(event_id)?.ok_or_else(not_found)?;
+        let number = self.view().find(event_id)?.ok_or_else(not_found)?;
         self.look_at(number)?.ok_or_else(not_found)
+    }
+
+    /// The same, also if the user ignores who sent it.
+    pub(super) fn visible(&mut self, event_id: &EventId) -> Result<SeenEvent> {
+        let number = self.view().find(event_id)?.ok_or_else(not_found)?;
+        let (meta, event) = (self.view().meta(number)?, self.view().event(number)?);
+        if self.0.eyes.see(&meta, &event)? { Ok(SeenEvent { number, meta, event }) } else { Err(not_found()) }
     }
 
     /// The event, if the user may see it and doesn't ignore who sent it.
     pub fn look_at(&mut self, number: EventNum) -> Result<Option<SeenEvent>, ViewError> {
-        let (meta, event) = (self.view.meta(number)?, self.view.event(number)?);
-        self.judge(number, meta, event)
-    }
-
-    fn judge(&mut self, number: EventNum, meta: EventMeta, event: StoredEvent) -> Result<Option<SeenEvent>, ViewError> {
-        let ignored = event.state_key_json().is_none() && self.ignored.contains(&meta.sender);
-        let seen = !ignored && meta.position <= self.view.read().position() && self.eyes.see(&meta, &event)?;
-        Ok(seen.then_some(SeenEvent { number, meta, event }))
+        let (meta, event) = (self.view().meta(number)?, self.view().event(number)?);
+        Ok(self.0.sees(&meta, &event)?.then_some(SeenEvent { number, meta, event }))
     }
 
     /// Where the history ends for this user: for who has left, behind their leaving, unless all may read on.
     pub fn end(&self) -> Result<Point> {
-        let now = self.view.read().position();
-        let own = self.eyes.own().filter(|own| !matches!(own.membership, Membership::Join | Membership::Invite));
+        let now = self.view().read().position();
+        let own = self.0.eyes.own().filter(|own| !matches!(own.membership, Membership::Join | Membership::Invite));
         let Some(until) = own.and_then(|own| own.joined_until) else { return Ok(Point::after(now)) };
-        let visibility = match self.view.head()? {
-            Some(head) => self.view.history_visibility(head.root())?,
+        let visibility = match self.view().head()? {
+            Some(head) => self.view().history_visibility(head.root())?,
             None => HistoryVisibility::default(),
         };
         Ok(Point::after(if visibility == HistoryVisibility::WorldReadable { now } else { until }))
@@ -178,27 +182,26 @@ impl<'a> History<'a> {
             Direction::Forward => (stretch.from, stretch.to),
             Direction::Backward => (stretch.to, stretch.from),
         };
-        let mut rows = self.view.timeline(start, end, stretch.direction);
-        let mut reader = self.view.event_reader(stretch.direction);
-        let (mut events, mut bytes) = (Vec::with_capacity(stretch.limit.min(64)), 0);
+        let mut rows = self.view().timeline(start, end, stretch.direction);
+        let mut reader = self.view().event_reader(stretch.direction);
+        let mut page = Page::of(stretch.limit);
         for _ in 0..MAX_ROWS {
-            let Some((point, number)) = rows.next()? else { return Ok(Walked { events, next: None }) };
-            if events.len() >= stretch.limit || bytes > MAX_PAGE_BYTES {
-                return Ok(Walked { events, next: Some(before(point, stretch.direction)) });
+            let Some((point, number)) = rows.next()? else { return Ok(Walked { events: page.events, next: None }) };
+            if page.is_full() {
+                return Ok(Walked { events: page.events, next: Some(before(point, stretch.direction)) });
             }
             let (meta, event) = reader.read(number)?;
-            if let Some(seen) = self.judge(number, meta, event)?.filter(|seen| stretch.selector.matches(&seen.event)) {
-                bytes += seen.event.pdu_json().len();
-                events.push(seen);
+            if self.0.sees(&meta, &event)? && self.0.wants(&stretch.selector, &meta, &event)? {
+                page.extend(Some(SeenEvent { number, meta, event }));
             }
         }
         let next = rows.next()?.map(|(point, _)| before(point, stretch.direction));
-        Ok(Walked { events, next })
+        Ok(Walked { events: page.events, next })
     }
 
-    /// Writes an event as the user gets it.
+    /// Writes an event as the user gets it, with what relates to it.
     pub fn render(&mut self, out: &mut Vec<u8>, seen: &SeenEvent) -> Result<(), ViewError> {
-        self.view.render(out, &self.reader, &mut self.eyes, (&seen.meta, &seen.event))
+        self.0.write_bundled(out, &seen.meta, &seen.event)
     }
 
     /// The events as a JSON array.
@@ -222,7 +225,7 @@ impl<'a> History<'a> {
             if !known.insert(seen.meta.sender) {
                 continue;
             }
-            let member = self.view.state_at(NodeHash(seen.meta.after), "m.room.member", &seen.event.sender())?;
+            let member = self.view().state_at(NodeHash(seen.meta.after), "m.room.member", &seen.event.sender())?;
             if let Some(number) = member.filter(|number| written.insert(*number)) {
                 self.render_state(array.item(), number)?;
             }
@@ -233,16 +236,40 @@ impl<'a> History<'a> {
 
     /// Writes a state event as the user gets it.
     pub fn render_state(&self, out: &mut Vec<u8>, number: EventNum) -> Result<(), ViewError> {
-        self.view.render_state(out, &self.reader, number)
+        self.0.write_state(out, number)
+    }
+}
+
+impl Page {
+    /// A page of at most so many events.
+    pub fn of(limit: usize) -> Self {
+        Self { events: Vec::with_capacity(limit.min(64)), limit, bytes: 0 }
+    }
+
+    /// Whether no more fits.
+    pub fn is_full(&self) -> bool {
+        self.events.len() >= self.limit || self.bytes > MAX_PAGE_BYTES
+    }
+
+    /// Adds an event, if there is one.
+    pub fn extend(&mut self, event: Option<SeenEvent>) {
+        if let Some(event) = event {
+            self.bytes += event.event.pdu_json().len();
+            self.events.push(event);
+        }
     }
 }
 
 /// The point from which a walk would meet the event right behind, or right before, `point` next.
-fn before(point: Point, direction: Direction) -> Point {
+pub(super) fn before(point: Point, direction: Direction) -> Point {
     match direction {
         Direction::Forward => point,
         Direction::Backward => point.next(),
     }
+}
+
+fn not_found() -> Error {
+    Error::not_found("There is no such event in this room, or you may not see it.")
 }
 
 fn no_access() -> Error {

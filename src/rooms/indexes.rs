@@ -2,11 +2,11 @@
 //! difference of the old and the new current state, so that a change by resolution is told like any other.
 
 use ruma::{EventId, UserId};
-use serde::Deserialize;
 
 use super::{
     RoomGuard,
     place::Placement,
+    relations::{self, Kinds, NewKind, RelationRows},
     rows::{EventMeta, MemberRow, Membership, OwnRoom, RoomHead, Verdict},
     stripped,
     view::{ViewError, member_key, own_key},
@@ -30,6 +30,9 @@ use crate::{
 pub(super) struct Effects {
     members: Vec<MemberChange>,
     redaction: Option<Redaction>,
+    relation: Option<RelationRows>,
+    new_kind: Option<NewKind>,
+    awaiting: Option<(Key, Kinds)>,
     rows: Vec<(Key, Vec<u8>)>,
 }
 
@@ -45,18 +48,8 @@ struct Redaction {
     target: EventNum,
     meta: EventMeta,
     json: Vec<u8>,
-}
-
-#[derive(Deserialize)]
-struct Relating {
-    #[serde(rename = "m.relates_to")]
-    relates_to: Option<RelatesTo>,
-}
-
-#[derive(Deserialize)]
-struct RelatesTo {
-    rel_type: String,
-    event_id: String,
+    /// Rows that told of the target's relation to another event.
+    gone: Vec<Key>,
 }
 
 impl Effects {
@@ -65,13 +58,24 @@ impl Effects {
         for change in &placement.changes {
             members.extend(member_change(guard, pdu, placement, change)?);
         }
-        let (mut redaction, mut rows) = (None, Vec::new());
+        let awaiting = relations::awaiting(guard, pdu.event_id())?;
+        let mut effects = Self { members, redaction: None, relation: None, new_kind: None, awaiting, rows: Vec::new() };
         if placement.verdict == Verdict::Accepted {
             let number = guard.head().next;
-            redaction = redaction_of(guard, pdu, placement.before, number)?;
-            rows = event_rows(guard.number(), pdu, number);
+            effects.redaction = redaction_of(guard, pdu, placement.before, number)?;
+            effects.relation = RelationRows::of(pdu);
+            if let Some(relation) = &effects.relation {
+                let redacted = effects.redaction.as_mut().map(|redaction| (redaction.target, &mut redaction.meta));
+                effects.new_kind = NewKind::of(guard, relation, redacted)?;
+            }
+            effects.rows = own_rows(guard.number(), pdu, number);
         }
-        Ok(Self { members, redaction, rows })
+        Ok(effects)
+    }
+
+    /// In which ways others relate to the event already.
+    pub fn children(&self) -> Kinds {
+        self.awaiting.as_ref().map(|(_, kinds)| *kinds).unwrap_or_default()
     }
 
     /// Moves the counts of members.
@@ -86,15 +90,26 @@ impl Effects {
         }
     }
 
-    pub fn write(self, commit: &mut Commit, room: RoomNum, position: Position) {
+    /// Adds all of it to the commit of the event, whose row is `meta`.
+    pub fn write(self, commit: &mut Commit, (room, number): (RoomNum, EventNum), meta: &EventMeta) {
         for change in self.members {
-            change.write(commit, room, position);
+            change.write(commit, room, meta.position);
         }
-        if let Some(Redaction { target, meta, json }) = self.redaction {
+        if let Some(Redaction { target, meta, json, gone }) = self.redaction {
             commit.put_row(Family::EventMeta, keys::event(room, target), &meta);
             commit.put(Family::EventJson, keys::event(room, target), json);
+            for key in gone {
+                commit.delete(Family::Index, key);
+            }
         }
-        for (key, value) in self.rows {
+        if let Some(new_kind) = self.new_kind {
+            new_kind.write(commit, room);
+        }
+        if let Some((key, _)) = self.awaiting {
+            commit.delete(Family::Index, key);
+        }
+        let relation = self.relation.iter().flat_map(|relation| relation.rows(room, number, meta));
+        for (key, value) in self.rows.into_iter().chain(relation) {
             commit.put(Family::Index, key, value);
         }
     }
@@ -175,7 +190,9 @@ fn redaction_of(
         }
         let redacted = redact_pdu(&event, guard.rules()).map_err(crate::error::Error::internal)?;
         meta.redacted_by = Some(number);
-        Ok(Some(Redaction { target, meta, json: StoredEvent::encode(&redacted) }))
+        let relation = RelationRows::of(&event);
+        let gone = relation.iter().flat_map(|relation| relation.keys(guard.number(), meta.point())).collect();
+        Ok(Some(Redaction { target, meta, json: StoredEvent::encode(&redacted), gone }))
     })
 }
 
@@ -194,23 +211,17 @@ fn may_redact(guard: &RoomGuard<'_>, state: NodeHash, by: &UserId, of: &UserId) 
 }
 
 /// The rows of `index` that an accepted event has, whatever the room's state is.
-pub fn event_rows(room: RoomNum, pdu: &Pdu, number: EventNum) -> Vec<(Key, Vec<u8>)> {
-    let mut rows = vec![(timestamp_key(room, pdu.origin_server_ts(), number), Vec::new())];
-    rows.extend(relation_row(room, pdu, number));
-    rows.extend(pdu.redacts().map(|target| (redaction_key(room, target, number), Vec::new())));
+pub fn event_rows(room: RoomNum, pdu: &Pdu, number: EventNum, meta: &EventMeta) -> Vec<(Key, Vec<u8>)> {
+    let mut rows = own_rows(room, pdu, number);
+    rows.extend(RelationRows::of(pdu).iter().flat_map(|relation| relation.rows(room, number, meta)));
     rows
 }
 
-fn relation_row(room: RoomNum, pdu: &Pdu, number: EventNum) -> Option<(Key, Vec<u8>)> {
-    let relating: Relating = serde_json::from_str(pdu.content().get()).ok()?;
-    let relates_to = relating.relates_to?;
-    let value = crate::store::encode(&(relates_to.rel_type.as_str(), pdu.type_str()));
-    Some((relation_key(room, &relates_to.event_id, number), value))
-}
-
-/// `index`: room → event, event that relates to it. The value is the pair of relation type and event type.
-pub(super) fn relation_key(room: RoomNum, parent: &str, child: EventNum) -> Key {
-    KeyBuilder::room(room, Index::Relation).tail(&keys::event_id(parent)).u64(child.0).build()
+/// Those of them that have nothing to do with its place in the timeline.
+fn own_rows(room: RoomNum, pdu: &Pdu, number: EventNum) -> Vec<(Key, Vec<u8>)> {
+    let mut rows = vec![(timestamp_key(room, pdu.origin_server_ts(), number), Vec::new())];
+    rows.extend(pdu.redacts().map(|target| (redaction_key(room, target, number), Vec::new())));
+    rows
 }
 
 /// `index`: room → time, event. No value.

@@ -88,7 +88,7 @@ impl Rooms {
         if let Some(target) = &event.redacts {
             guard.check_redaction(&event.sender, target)?;
         }
-        guard.check_annotation(&event)?;
+        guard.check_relation(&event)?;
         let appended = guard.append(event)?;
         drop(guard);
         appended.durable().await

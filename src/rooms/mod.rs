@@ -5,7 +5,6 @@
 
 mod ahead;
 pub mod aliases;
-mod annotations;
 mod append;
 pub mod context;
 pub mod create;
@@ -18,11 +17,13 @@ pub mod indexes;
 pub mod membership;
 pub mod messages;
 mod neighbours;
+pub mod onlooker;
 mod place;
 mod profiles;
 pub mod purge;
 pub mod reading;
 pub mod receipts;
+pub mod relations;
 pub mod render;
 pub mod replay;
 mod resolution;

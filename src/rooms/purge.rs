@@ -30,8 +30,16 @@ const FAMILIES: &[Family] = &[
 ];
 
 /// The kinds of index rows that a room's number begins.
-const KINDS: &[Index] =
-    &[Index::Member, Index::RoomAlias, Index::Relation, Index::Redaction, Index::Timestamp, Index::Listed];
+const KINDS: &[Index] = &[
+    Index::Member,
+    Index::RoomAlias,
+    Index::Relation,
+    Index::Thread,
+    Index::Awaited,
+    Index::Redaction,
+    Index::Timestamp,
+    Index::Listed,
+];
 
 /// Rows that are deleted at once.
 const SLICE: usize = 10_000;

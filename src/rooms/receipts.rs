@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     RoomGuard, Rooms,
+    relations::{RelType, Relation},
     rows::Verdict,
     view::{RoomView, ViewError},
 };
@@ -180,27 +181,15 @@ impl RoomGuard<'_> {
     }
 }
 
-#[derive(Deserialize)]
-struct Relating {
-    #[serde(rename = "m.relates_to")]
-    relates_to: RelatesTo,
-}
-
-#[derive(Deserialize)]
-struct RelatesTo {
-    rel_type: String,
-    event_id: OwnedEventId,
-}
-
 /// The thread that an event belongs to: the event ID of its root, or `main`.
 pub fn thread_of<R: Read>(view: &RoomView<'_, R>, number: EventNum) -> Result<String, ViewError> {
     let mut number = number;
     for _ in 0..=MAX_HOPS {
-        let Ok(Relating { relates_to }) = serde_json::from_slice(view.event(number)?.content()) else { break };
-        if relates_to.rel_type == "m.thread" {
-            return Ok(relates_to.event_id.to_string());
+        let Some(relation) = Relation::of_content(view.event(number)?.content()) else { break };
+        if relation.rel_type == RelType::Thread {
+            return Ok(relation.parent.to_string());
         }
-        let Some(parent) = view.find(&relates_to.event_id)? else { break };
+        let Some(parent) = view.find(&relation.parent)? else { break };
         number = parent;
     }
     Ok(MAIN.to_owned())

@@ -29,21 +29,22 @@ pub struct Reader<'a> {
 }
 
 impl<'a> RoomView<'a, Snapshot<'a>> {
-    /// Appends an event's JSON as `reader` gets it; `eyes` are the reader's.
-    pub fn render(
+    /// Appends an event's JSON as `reader` gets it; `eyes` are the reader's, `relations` the value of `m.relations`.
+    pub(super) fn render(
         &self,
         out: &mut Vec<u8>,
         reader: &Reader<'_>,
         eyes: &mut Eyes<'_>,
         (meta, event): (&EventMeta, &StoredEvent),
+        relations: Option<&[u8]>,
     ) -> Result<(), ViewError> {
         let membership = eyes.membership_at(meta)?.as_str();
-        self.write_event(out, reader, (meta, event), Some(membership))
+        self.write_event(out, reader, (meta, event), (Some(membership), relations))
     }
 
     /// Appends a state event's JSON, without the reader's membership at it.
     pub fn render_state(&self, out: &mut Vec<u8>, reader: &Reader<'_>, number: EventNum) -> Result<(), ViewError> {
-        self.write_event(out, reader, (&self.meta(number)?, &self.event(number)?), None)
+        self.write_event(out, reader, (&self.meta(number)?, &self.event(number)?), (None, None))
     }
 
     fn write_event(
@@ -51,7 +52,7 @@ impl<'a> RoomView<'a, Snapshot<'a>> {
         out: &mut Vec<u8>,
         reader: &Reader<'_>,
         (meta, event): (&EventMeta, &StoredEvent),
-        membership: Option<&'static str>,
+        (membership, relations): (Option<&'static str>, Option<&[u8]>),
     ) -> Result<(), ViewError> {
         let room_id = self.read().store().room_id(self.room())?;
         let replaced = meta.replaces.map(|number| self.event(number)).transpose()?;
@@ -69,7 +70,7 @@ impl<'a> RoomView<'a, Snapshot<'a>> {
             replaces_state: replaced.as_ref().map(|event| event.event_id().as_str()),
             membership,
             redacted_because_json: redaction.as_deref(),
-            relations_json: None,
+            relations_json: relations,
         };
         let room_id: Option<&RoomId> = reader.with_room_id.then_some(&room_id);
         ClientEvent { stored: event, room_id, unsigned: &unsigned }.write(out);

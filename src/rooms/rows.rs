@@ -3,6 +3,7 @@
 use ruma::{RoomVersionId, events::room::member::MembershipState};
 use serde::{Deserialize, Serialize};
 
+use super::{relations::Kinds, timeline::Point};
 use crate::{
     ids::{EventNum, Position, UserNum},
     state::trie::{EMPTY_ROOT, NodeHash},
@@ -99,6 +100,8 @@ pub struct EventMeta {
     pub auth: Vec<EventNum>,
     /// The redaction in effect, if any.
     pub redacted_by: Option<EventNum>,
+    /// In which ways others relate to it; none that does is missing here, some may be redacted by now.
+    pub children: Kinds,
     /// What the client that sent it called it.
     pub transaction: Option<Transaction>,
 }
@@ -107,6 +110,11 @@ impl EventMeta {
     /// Whether the event is part of the room for clients.
     pub fn is_visible(&self) -> bool {
         self.verdict == Verdict::Accepted
+    }
+
+    /// Where it stands in the timeline, if clients see it at all.
+    pub fn point(&self) -> Point {
+        Point::live(self.position)
     }
 }
 

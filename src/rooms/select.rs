@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ruma::UserId;
 use serde::de::IgnoredAny;
 
+use super::relations::RelatedBy;
 use crate::{event::StoredEvent, users::filters::RoomEventFilter};
 
 /// A filter for a room's events. The filter's rooms are [`RoomEventFilter::allows_room`]'s business.
@@ -32,6 +33,12 @@ impl<'a> EventSelector<'a> {
             || (self.filter.events.allows_type(&event.event_type())
                 && self.takes_sender(&event.sender())
                 && self.filter.contains_url.is_none_or(|wanted| contains_url(event.content()) == wanted))
+    }
+
+    /// What has to relate to an event, if anything has; `matches` can't tell.
+    pub fn related_by(&self) -> Option<RelatedBy<'a>> {
+        let RoomEventFilter { related_by_rel_types: rel_types, related_by_senders: senders, .. } = self.filter;
+        (!rel_types.is_empty() || !senders.is_empty()).then_some(RelatedBy { rel_types, senders })
     }
 
     fn takes_sender(&self, sender: &str) -> bool {

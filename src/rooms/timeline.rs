@@ -33,6 +33,11 @@ impl Point {
     /// Before all events.
     pub const START: Self = Self { anchor: Position(0), sub: 0 };
 
+    /// Where an event stands that came live.
+    pub fn live(position: Position) -> Self {
+        Self { anchor: position, sub: u32::MAX }
+    }
+
     /// Behind all events that were published up to `position`.
     pub fn after(position: Position) -> Self {
         Self { anchor: Position(position.0.saturating_add(1)), sub: 0 }
@@ -112,7 +117,7 @@ impl<'a> RoomView<'a, Snapshot<'a>> {
     /// Where an event stands, if clients see it at all.
     pub fn point_of(&self, number: EventNum) -> Result<Option<Point>, ViewError> {
         let meta = self.meta(number)?;
-        Ok(meta.is_visible().then_some(Point { anchor: meta.position, sub: u32::MAX }))
+        Ok(meta.is_visible().then(|| meta.point()))
     }
 }
 

@@ -94,7 +94,12 @@ impl<'a, R: Read> RoomView<'a, R> {
 
     /// The number of an event of this room.
     pub fn find(&self, event_id: &EventId) -> Result<Option<EventNum>, ViewError> {
-        let place = self.read.get(Family::EventIds, &keys::event_id(event_id.as_str()))?;
+        self.find_by_hash(&keys::event_id(event_id.as_str()))
+    }
+
+    /// The same by the hash of the event's ID.
+    pub fn find_by_hash(&self, hash: &[u8]) -> Result<Option<EventNum>, ViewError> {
+        let place = self.read.get(Family::EventIds, hash)?;
         Ok(place.and_then(|row| (read_u32(&row, 0)? == self.room.0).then_some(EventNum(read_u64(&row, 4)?))))
     }
 

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     event::StoredEvent,
+    ids::Position,
     state::trie::NodeHash,
     store::{Read, Snapshot},
 };
@@ -78,7 +79,7 @@ impl<'a> Eyes<'a> {
         if !meta.is_visible() {
             return Ok(false);
         }
-        if self.joined_ever_since(meta) {
+        if self.joined_ever_since(meta.position) {
             return Ok(true);
         }
         if self.allows(meta, meta.before)? {
@@ -93,15 +94,15 @@ impl<'a> Eyes<'a> {
 
     /// The user's membership at an event, for `unsigned.membership`.
     pub fn membership_at(&mut self, meta: &EventMeta) -> Result<Membership, ViewError> {
-        if self.joined_ever_since(meta) {
+        if self.joined_ever_since(meta.position) {
             return Ok(Membership::Join);
         }
         Ok(self.at(meta.after)?.1)
     }
 
     /// A member who has been one since before the event: by far the most frequent case, and a cheap one.
-    fn joined_ever_since(&self, meta: &EventMeta) -> bool {
-        self.own.as_ref().is_some_and(|own| own.membership == Membership::Join && own.since <= meta.position)
+    pub fn joined_ever_since(&self, position: Position) -> bool {
+        self.own.as_ref().is_some_and(|own| own.membership == Membership::Join && own.since <= position)
     }
 
     fn allows(&mut self, meta: &EventMeta, root: Root) -> Result<bool, ViewError> {

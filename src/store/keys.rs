@@ -18,8 +18,12 @@ pub enum Index {
     Member = b'm',
     /// Room → alias.
     RoomAlias = b'a',
-    /// Room → related event, relating event.
+    /// Room → related event, point of the relating event.
     Relation = b'r',
+    /// Room → point of an event in a thread: the thread's root.
+    Thread = b'h',
+    /// Room → related event that isn't here: how others relate to it.
+    Awaited = b'w',
     /// Room → redacted event ID, redaction.
     Redaction = b'x',
     /// Room → `origin_server_ts`, event.

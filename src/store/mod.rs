@@ -21,7 +21,7 @@ use std::{
 
 use bytes::Bytes;
 use rocksdb::{ColumnFamily, DB};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 pub use self::{
@@ -247,6 +247,6 @@ pub fn encode<T: Serialize>(row: &T) -> Vec<u8> {
 }
 
 /// A row out of its bytes.
-pub fn decode<T: DeserializeOwned>(family: Family, bytes: &[u8]) -> Result<T, StoreError> {
+pub fn decode<'a, T: Deserialize<'a>>(family: Family, bytes: &'a [u8]) -> Result<T, StoreError> {
     postcard::from_bytes(bytes).map_err(|_| StoreError::Malformed(family))
 }

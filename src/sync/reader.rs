@@ -1,19 +1,14 @@
 //! One user's way of looking at one room during one sync.
 
-use std::collections::HashSet;
-
-use ruma::OwnedUserId;
-
 use crate::{
     error::Result,
     event::{EventFields, StoredEvent},
     ids::{EventNum, Position},
     rooms::{
-        render::Reader,
+        onlooker::Onlooker,
         rows::EventMeta,
         select::EventSelector,
         view::{RoomView, ViewError},
-        visibility::Eyes,
     },
     state::trie::NodeHash,
     store::Snapshot,
@@ -21,33 +16,35 @@ use crate::{
 
 /// A room, who looks at it, and what they want of it.
 pub(super) struct RoomReader<'a> {
-    pub view: RoomView<'a, Snapshot<'a>>,
-    pub reader: Reader<'a>,
-    pub eyes: Eyes<'a>,
+    pub onlooker: Onlooker<'a>,
     pub wanted: &'a EventSelector<'a>,
-    pub ignored: &'a HashSet<OwnedUserId>,
     pub fields: Option<&'a EventFields>,
     pub federation: bool,
 }
 
-impl RoomReader<'_> {
-    /// Whether the timeline filter and the ignore list let an event pass. State passes the ignore list.
-    pub fn wants(&self, event: &StoredEvent) -> Result<bool> {
-        if !self.wanted.matches(event) {
-            return Ok(false);
-        }
-        let ignorable = !self.ignored.is_empty() && event.state_key_json().is_none();
-        Ok(!(ignorable && self.ignored.iter().any(|user| user.as_str() == event.sender())))
+impl<'a> RoomReader<'a> {
+    /// The room.
+    pub fn view(&self) -> RoomView<'a, Snapshot<'a>> {
+        self.onlooker.view
     }
 
-    /// Appends a timeline event's JSON.
-    pub fn write(&mut self, out: &mut Vec<u8>, meta: &EventMeta, event: &StoredEvent) -> Result<()> {
+    /// Whether an event is for the user's timeline.
+    pub fn takes(&mut self, meta: &EventMeta, event: &StoredEvent) -> Result<bool, ViewError> {
+        Ok(self.onlooker.sees(meta, event)? && self.onlooker.wants(self.wanted, meta, event)?)
+    }
+
+    /// Appends a timeline event's JSON; `bundled`: with what relates to it.
+    pub fn write(&mut self, out: &mut Vec<u8>, meta: &EventMeta, event: &StoredEvent, bundled: bool) -> Result<()> {
         let start = out.len();
         if self.federation {
             out.extend_from_slice(event.pdu_json());
             return self.trim(out, start);
         }
-        self.view.render(out, &self.reader, &mut self.eyes, (meta, event))?;
+        if bundled {
+            self.onlooker.write_bundled(out, meta, event)?;
+        } else {
+            self.onlooker.write(out, meta, event)?;
+        }
         self.trim(out, start)
     }
 
@@ -55,10 +52,10 @@ impl RoomReader<'_> {
     pub fn write_state(&self, out: &mut Vec<u8>, number: EventNum) -> Result<()> {
         let start = out.len();
         if self.federation {
-            out.extend_from_slice(self.view.event(number)?.pdu_json());
+            out.extend_from_slice(self.view().event(number)?.pdu_json());
             return self.trim(out, start);
         }
-        self.view.render_state(out, &self.reader, number)?;
+        self.onlooker.write_state(out, number)?;
         self.trim(out, start)
     }
 
@@ -74,6 +71,6 @@ impl RoomReader<'_> {
 
     /// The root of the room's current state as of a position.
     pub fn root_at(&self, position: Position) -> Result<NodeHash, ViewError> {
-        self.view.current_root(position)
+        self.view().current_root(position)
     }
 }

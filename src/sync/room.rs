@@ -49,7 +49,7 @@ pub(super) fn write(
     let unchanged =
         !new_to_client && reader.root_at(stretch.until)? == reader.root_at(stretch.since.unwrap_or_default())?;
     let summary = if stretch.joined && !unchanged {
-        Some(summary::read(reader.view, reader.reader.user, stretch.until)?)
+        Some(summary::read(reader.view(), reader.onlooker.reader.user, stretch.until)?)
     } else {
         None
     };
@@ -116,7 +116,8 @@ fn write_timeline(out: &mut Vec<u8>, reader: &mut RoomReader<'_>, chunk: &Chunk)
     let mut object = ObjectWriter::open(out);
     let mut events = ArrayWriter::open(object.key("events"));
     for event in &chunk.events {
-        reader.write(events.item(), &event.meta, &event.event)?;
+        // Of a timeline without a gap the client gets the events that relate as well.
+        reader.write(events.item(), &event.meta, &event.event, chunk.limited)?;
     }
     events.close();
     object.json("limited", if chunk.limited { b"true" } else { b"false" });

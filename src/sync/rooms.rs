@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use ruma::OwnedUserId;
+use ruma::{OwnedUserId, UserId};
 
 use super::{
     Builder,
@@ -15,6 +15,7 @@ use crate::{
     ids::{Position, RoomNum},
     json::ObjectWriter,
     rooms::{
+        onlooker::{Ignored, Onlooker},
         render::Reader,
         rows::{Membership, OwnRoom},
         view::own_rooms,
@@ -46,7 +47,7 @@ struct Feed {
 impl Builder<'_> {
     pub(super) fn rooms_part(&self, since: Option<Position>, account_data: &AccountDataByRoom) -> Result<RoomsPart> {
         let feed = since.map(|since| self.feed(since)).transpose()?.unwrap_or_default();
-        let ignored = self.app.users.ignored_users(&self.snapshot, self.session.user)?;
+        let ignored = self.app.rooms.ignored(&self.snapshot, &self.app.users, self.session.user)?;
         let mut rooms: Vec<RoomNum> = self.touched_rooms();
         rooms.extend(feed.memberships.iter().chain(&feed.receipts).chain(account_data.keys().flatten()));
         if since.is_none() {
@@ -79,10 +80,10 @@ impl Builder<'_> {
                     self.tell((number, own), &stretch, (&extras, &ignored), &mut body)?.then_some(0)
                 }
                 Membership::Invite if changed => {
-                    self.offered_room("invite_state", &own, &ignored, &mut body).then_some(1)
+                    self.offered_room("invite_state", &own, &ignored, &mut body)?.then_some(1)
                 }
                 Membership::Knock if changed => {
-                    self.offered_room("knock_state", &own, &ignored, &mut body).then_some(2)
+                    self.offered_room("knock_state", &own, &ignored, &mut body)?.then_some(2)
                 }
                 Membership::Leave | Membership::Ban if changed => {
                     let wanted = since.is_some() || (self.filter.include_leave() && own.was_joined());
@@ -125,22 +126,21 @@ impl Builder<'_> {
         &self,
         (number, own): (RoomNum, OwnRoom),
         stretch: &Stretch,
-        (extras, ignored): (&Extras, &HashSet<OwnedUserId>),
+        (extras, ignored): (&Extras, &Ignored),
         out: &mut Vec<u8>,
     ) -> Result<bool> {
         let view = self.app.rooms.view(&self.snapshot, number);
+        let reader = Reader {
+            user_id: &self.session.user_id,
+            user: self.session.user,
+            device: self.session.device_id.as_str(),
+            now_ms: self.app.clock.now_ms(),
+            with_room_id: false,
+        };
+        let eyes = Eyes::new(view, &self.session.user_id, Some(own));
         let mut reader = RoomReader {
-            view,
-            reader: Reader {
-                user_id: &self.session.user_id,
-                user: self.session.user,
-                device: self.session.device_id.as_str(),
-                now_ms: self.app.clock.now_ms(),
-                with_room_id: false,
-            },
-            eyes: Eyes::new(view, &self.session.user_id, Some(own)),
+            onlooker: Onlooker { view, reader, eyes, ignored: ignored.clone() },
             wanted: &self.filter.timeline,
-            ignored,
             fields: self.filter.fields.as_ref(),
             federation: self.filter.federation,
         };
@@ -148,17 +148,21 @@ impl Builder<'_> {
     }
 
     /// A room that the user is invited to or knocks on: its stripped state. Invites by ignored users stay unseen.
-    fn offered_room(&self, key: &str, own: &OwnRoom, ignored: &HashSet<OwnedUserId>, out: &mut Vec<u8>) -> bool {
-        let Some(state) = &own.stripped_state else { return false };
-        if own.membership == Membership::Invite && !ignored.is_empty() && is_by(state, &self.session.user_id, ignored) {
-            return false;
+    fn offered_room(&self, key: &str, own: &OwnRoom, ignored: &Ignored, out: &mut Vec<u8>) -> Result<bool> {
+        let Some(state) = &own.stripped_state else { return Ok(false) };
+        if own.membership == Membership::Invite && !ignored.is_empty() {
+            let sender = sender_of_invite(state, &self.session.user_id);
+            let number = sender.map(|sender| self.app.store.user_num(&sender)).transpose()?.flatten();
+            if number.is_some_and(|number| ignored.contains(&number)) {
+                return Ok(false);
+            }
         }
         let mut object = ObjectWriter::open(out);
         let mut offered = object.object(key);
         offered.json("events", state);
         offered.close();
         object.close();
-        true
+        Ok(true)
     }
 
     /// What the user's feed says since the client's token.
@@ -184,8 +188,8 @@ impl Builder<'_> {
     }
 }
 
-/// Whether an invite's stripped state shows that it was sent by one of `ignored`.
-fn is_by(stripped_state: &[u8], invited: &ruma::UserId, ignored: &HashSet<OwnedUserId>) -> bool {
+/// Who sent an invite, by its stripped state.
+fn sender_of_invite(stripped_state: &[u8], invited: &UserId) -> Option<OwnedUserId> {
     #[derive(serde::Deserialize)]
     struct Event {
         r#type: String,
@@ -193,7 +197,6 @@ fn is_by(stripped_state: &[u8], invited: &ruma::UserId, ignored: &HashSet<OwnedU
         sender: OwnedUserId,
     }
     let events: Vec<Event> = serde_json::from_slice(stripped_state).unwrap_or_default();
-    events.iter().any(|event| {
-        event.r#type == "m.room.member" && event.state_key == invited.as_str() && ignored.contains(&event.sender)
-    })
+    let is_invite = |event: &Event| event.r#type == "m.room.member" && event.state_key == invited.as_str();
+    events.into_iter().find(is_invite).map(|event| event.sender)
 }

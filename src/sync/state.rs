@@ -40,7 +40,7 @@ pub(super) fn read(
     wanted: &Wanted<'_>,
     (lazy_members, heroes): (&LazyMembers, &[String]),
 ) -> Result<State> {
-    let view = reader.view;
+    let view = reader.view();
     let base = wanted.since.map_or(Ok(EMPTY_ROOT), |since| reader.root_at(since))?;
     let end = reader.root_at(wanted.until)?;
     let start = match chunk.starts_at(wanted.until) {
@@ -85,7 +85,7 @@ fn changes(
     before: NodeHash,
     after: NodeHash,
 ) -> Result<Vec<(crate::state::trie::Path, EventNum)>, ViewError> {
-    let changes = reader.view.state(before).diff(after)?;
+    let changes = reader.view().state(before).diff(after)?;
     Ok(changes.into_iter().filter_map(|change| Some((change.path, change.after?))).collect())
 }
 
@@ -102,9 +102,9 @@ fn resurrected(
     let mut found = Vec::new();
     for (path, number) in changes(reader, start, end)? {
         // What replaced it must have been published before it, or it would be the newer one by itself.
-        let replaced = reader.view.state(start).get(&path)?;
+        let replaced = reader.view().state(start).get(&path)?;
         let newer = replaced.is_some_and(|replaced| replaced > number);
-        if newer && reader.view.meta(number)?.position <= until {
+        if newer && reader.view().meta(number)?.position <= until {
             found.push(number);
         }
     }
@@ -120,14 +120,15 @@ fn add_senders(
     root: NodeHash,
     events: &mut Vec<EventNum>,
 ) -> Result<()> {
-    let view = reader.view;
-    let device = (reader.reader.user, reader.reader.device, view.room());
+    let view = reader.view();
+    let looker = &reader.onlooker.reader;
+    let device = (looker.user, looker.device, view.room());
     if wanted.since.is_none() {
         lazy_members.reset(device.0, device.1, device.2);
     }
     let mut members: Vec<String> = chunk.events.iter().map(|event| event.event.sender().into_owned()).collect();
     if wanted.since.is_none() {
-        members.push(reader.reader.user_id.to_string());
+        members.push(looker.user_id.to_string());
     }
     members.extend(heroes.iter().cloned());
     members.sort_unstable();

@@ -40,7 +40,7 @@ impl Chunk {
 /// Reads the newest `limit` events behind `start`, up to and with position `end`, that the reader wants and may see.
 pub(super) fn read(reader: &mut RoomReader<'_>, start: Point, end: Position, limit: usize) -> Result<Chunk> {
     let end = Point::after(end);
-    let view = reader.view;
+    let view = reader.view();
     let mut rows = view.timeline(start, end, Direction::Backward);
     let mut chunk = Chunk { events: Vec::new(), limited: false, prev_batch: end };
     let mut budget = limit.saturating_add(1).saturating_mul(ROWS_FOR_ONE);
@@ -52,7 +52,7 @@ pub(super) fn read(reader: &mut RoomReader<'_>, start: Point, end: Position, lim
         }
         chunk.prev_batch = point;
         let (meta, event) = (view.meta(number)?, view.event(number)?);
-        if reader.wants(&event)? && reader.eyes.see(&meta, &event)? {
+        if reader.takes(&meta, &event)? {
             chunk.events.push(TimelineEvent { number, meta, event });
         }
     }

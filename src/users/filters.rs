@@ -117,6 +117,12 @@ pub struct RoomEventFilter {
     pub rooms: Option<Vec<OwnedRoomId>>,
     /// Only events with a `url` in their content, or only those without; `None`: both.
     pub contains_url: Option<bool>,
+    /// Only events to which others relate by one of these types; empty: all.
+    #[serde(deserialize_with = "null_as_default")]
+    pub related_by_rel_types: Vec<String>,
+    /// Only events to which events of one of these users relate; empty: all.
+    #[serde(deserialize_with = "null_as_default")]
+    pub related_by_senders: Vec<OwnedUserId>,
 }
 
 fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {

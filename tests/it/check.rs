@@ -6,11 +6,12 @@ use salon::{
     rooms::{
         NewEvent,
         create::{NewRoom, Preset},
+        relations::{Kinds, ThreadRow, awaited_key},
         rows::{EventMeta, Membership, RoomHead, Verdict},
         view::{member_key, own_key},
     },
     store::{
-        Commit, Family, Key, LogEntry, Read, Store, StoreOptions, encode,
+        Commit, Family, Key, LogEntry, Read, Store, StoreOptions, decode, encode,
         keys::{self, Index, KeyBuilder},
     },
 };
@@ -60,7 +61,14 @@ async fn used_server() -> (TestServer, Store) {
     let redaction = NewEvent { redacts: Some(gone), ..NewEvent::message(bob, "m.room.redaction", content(json!({}))) };
     // Bob may redact only his own: this one has no effect.
     rooms.send(room, redaction.clone()).await.unwrap();
-    rooms.send(room, NewEvent { sender: alice, ..redaction }).await.unwrap();
+    rooms.send(room, NewEvent { sender: alice.clone(), ..redaction.clone() }).await.unwrap();
+    let to = |event: &str| content(json!({ "m.relates_to": { "rel_type": "m.reference", "event_id": event } }));
+    let message = |content| NewEvent::message(alice.clone(), "m.room.message", content);
+    rooms.send(room, message(to("$elsewhere"))).await.unwrap();
+    let broken = rooms.send(room, message(to(first.as_str()))).await.unwrap();
+    // It redacts what relates to an event, and relates to it itself.
+    let both = NewEvent { content: to(broken.as_str()), redacts: Some(broken), sender: alice.clone(), ..redaction };
+    rooms.send(room, both).await.unwrap();
     let path = format!("/v3/rooms/{}/send/m.room.message/t1", room_id);
     client.put(&path, json!({ "body": "by HTTP" })).await.ok();
     server.stop().await;
@@ -304,6 +312,42 @@ const BREAKAGES: &[Breakage] = &[
             commit.put(Family::Feed, keys::user_position(UserNum(2), Position(2)), value);
         },
         "feed of user 2 at 2: what it tells of is not there, or changed elsewhere",
+    ),
+    (
+        |store, commit| {
+            let (key, row) = first_row(store, Family::Index, &KeyBuilder::room(ROOM, Index::Thread).build());
+            let row: ThreadRow = decode(Family::Index, &row).unwrap();
+            commit.put_row(Family::Index, key, &ThreadRow { number: EventNum(row.number.0 + 1), ..row });
+        },
+        "has no such row",
+    ),
+    (
+        |store, commit| {
+            let (key, _) = first_row(store, Family::Index, &KeyBuilder::room(ROOM, Index::Awaited).build());
+            commit.delete(Family::Index, key);
+        },
+        "what it relates to does not know of it",
+    ),
+    (
+        |store, commit| {
+            let (_, row) = first_row(store, Family::Index, &KeyBuilder::room(ROOM, Index::Thread).build());
+            let row: ThreadRow = decode(Family::Index, &row).unwrap();
+            let root = EventNum(row.number.0 - 1);
+            commit.put_row(
+                Family::EventMeta,
+                keys::event(ROOM, root),
+                &EventMeta { children: Kinds::default(), ..meta(store, root) },
+            );
+        },
+        "what it relates to does not know of it",
+    ),
+    (
+        |store, commit| {
+            let (_, row) = first_row(store, Family::Index, &KeyBuilder::room(ROOM, Index::Thread).build());
+            let row: ThreadRow = decode(Family::Index, &row).unwrap();
+            commit.put_row(Family::Index, awaited_key(ROOM, &row.root), &Kinds::THREAD);
+        },
+        "the event that it awaits is there",
     ),
     (
         |store, commit| {

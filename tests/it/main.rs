@@ -18,6 +18,7 @@ mod messages;
 mod notes;
 mod presence;
 mod receipts;
+mod relations;
 mod room_state;
 mod rooms_create;
 mod secrets;
