@@ -10,7 +10,6 @@ use crate::{
     event::SigningKey,
     rooms::Rooms,
     store::{Commit, Family, LogEntry, Read, Store, StoreError, StoreOptions, keys},
-    sync::LazyMembers,
     users::Users,
 };
 
@@ -28,8 +27,6 @@ pub struct App {
     pub users: Arc<Users>,
     /// Rooms.
     pub rooms: Rooms,
-    /// What /sync remembers to have sent.
-    pub lazy_members: LazyMembers,
     stopping: watch::Sender<bool>,
 }
 
@@ -76,16 +73,7 @@ impl App {
             Arc::new(signing_key),
             trie_secret,
         );
-        Ok(Arc::new(Self {
-            config,
-            clock,
-            randomness,
-            store,
-            users,
-            rooms,
-            lazy_members: LazyMembers::default(),
-            stopping: watch::Sender::new(false),
-        }))
+        Ok(Arc::new(Self { config, clock, randomness, store, users, rooms, stopping: watch::Sender::new(false) }))
     }
 
     /// Starts what runs beside the requests; it ends when the server is told to stop.

@@ -4,7 +4,6 @@
 
 use ruma::{CanonicalJsonObject, OwnedEventId, UserId};
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{Appended, NewEvent, RoomGuard, Rooms, rows::Membership, view::own_key};
 use crate::{
@@ -200,20 +199,11 @@ impl Rooms {
             return Err(Error::forbidden("Users of other servers can't be invited: this server does not federate."));
         }
         let Some(user) = self.store.user_num(user_id)? else { return Ok(()) };
-        let config = self.users.account_data(&self.store.latest(), user, None, "m.invite_permission_config")?;
-        let config: Option<InvitePermission> = config.and_then(|json| serde_json::from_str(&json).ok());
-        match config {
-            Some(InvitePermission { default_action: Some(Value::String(action)) }) if action == "block" => {
-                Err(Error::new(403, "M_INVITE_BLOCKED", "This user does not want to be invited to rooms."))
-            }
-            _ => Ok(()),
+        if self.users.blocks_invites(&self.store.latest(), user)? {
+            return Err(Error::new(403, "M_INVITE_BLOCKED", "This user does not want to be invited to rooms."));
         }
+        Ok(())
     }
-}
-
-#[derive(Deserialize)]
-struct InvitePermission {
-    default_action: Option<Value>,
 }
 
 impl RoomGuard<'_> {

@@ -14,6 +14,7 @@ mod guard;
 mod guests;
 pub mod history;
 pub mod indexes;
+pub mod lazy;
 pub mod membership;
 pub mod messages;
 mod neighbours;
@@ -44,7 +45,10 @@ use std::sync::Arc;
 
 use ruma::OwnedServerName;
 
-use self::{aliases::Aliases, guard::Slots, profiles::Carried, typing::Typing, view::RoomView};
+use self::{
+    aliases::Aliases, guard::Slots, lazy::LazyMembers, profiles::Carried, typing::Typing,
+    view::RoomView,
+};
 pub use self::{
     append::{Appended, NewEvent},
     guard::RoomGuard,
@@ -71,6 +75,8 @@ pub struct Rooms {
     slots: Slots,
     /// Who is typing.
     pub typing: Arc<Typing>,
+    /// Which members clients have been sent.
+    pub lazy_members: LazyMembers,
     aliases: Aliases,
     carried: Carried,
 }
@@ -96,6 +102,7 @@ impl Rooms {
             trie_key,
             slots: Slots::default(),
             typing,
+            lazy_members: LazyMembers::default(),
             aliases: Aliases::default(),
             carried: Carried::new(Position(0)),
         }

@@ -35,6 +35,17 @@ impl<'a> EventSelector<'a> {
                 && self.filter.contains_url.is_none_or(|wanted| contains_url(event.content()) == wanted))
     }
 
+    /// Whether something passes that is in no DAG and that nobody is named to have sent: account data, receipts.
+    pub fn matches_unsent(&self, kind: &str, content: &[u8]) -> bool {
+        self.filter.events.allows_unsent(kind)
+            && self.filter.contains_url.is_none_or(|wanted| contains_url(content) == wanted)
+    }
+
+    /// Keeps as many as the filter wants.
+    pub fn cut<T>(&self, events: &mut Vec<T>) {
+        self.filter.events.cut(events);
+    }
+
     /// What has to relate to an event, if anything has; `matches` can't tell.
     pub fn related_by(&self) -> Option<RelatedBy<'a>> {
         let RoomEventFilter { related_by_rel_types: rel_types, related_by_senders: senders, .. } = self.filter;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use ruma::RoomId;
+
 use super::Builder;
 use crate::{
     error::Result,
     ids::{Position, RoomNum, UserNum},
-    json::ObjectWriter,
     rooms::{receipts, typing},
     users::{AccountData, presence},
 };
@@ -33,26 +34,37 @@ impl Builder<'_> {
     }
 
     pub(super) fn global_account_data(&self, data: &AccountDataByRoom) -> Vec<Vec<u8>> {
-        let wanted = data.get(&None).into_iter().flatten();
-        wanted.filter(|data| self.filter.account_data.allows_type(&data.kind)).map(render).collect()
+        let filter = self.filter.account_data;
+        let wanted = data.get(&None).into_iter().flatten().filter(|data| filter.allows_unsent(&data.kind));
+        let mut events = wanted.map(AccountData::to_event).collect();
+        filter.cut(&mut events);
+        events
     }
 
-    pub(super) fn room_account_data(&self, data: Option<&Vec<AccountData>>) -> Vec<Vec<u8>> {
-        let filter = self.filter.room_account_data;
-        data.into_iter().flatten().filter(|data| filter.allows_type(&data.kind)).map(render).collect()
+    pub(super) fn room_account_data(&self, room_id: &RoomId, data: Option<&Vec<AccountData>>) -> Vec<Vec<u8>> {
+        let Some(selector) = self.filter.room_account_data(room_id) else { return Vec::new() };
+        let wanted = |data: &&AccountData| selector.matches_unsent(&data.kind, data.content.as_bytes());
+        let mut events = data.into_iter().flatten().filter(wanted).map(AccountData::to_event).collect();
+        selector.cut(&mut events);
+        events
     }
 
     /// Typing notices and receipts of a room. `since` is `None` if the client has nothing of the room.
-    pub(super) fn ephemeral(&self, room: RoomNum, since: Option<Position>) -> Result<Vec<Vec<u8>>> {
+    pub(super) fn ephemeral(
+        &self,
+        (room, room_id): (RoomNum, &RoomId),
+        since: Option<Position>,
+    ) -> Result<Vec<Vec<u8>>> {
         let mut events = Vec::new();
-        if self.filter.ephemeral.allows_type("m.typing") {
+        let Some(selector) = self.filter.ephemeral(room_id) else { return Ok(events) };
+        if selector.matches_unsent("m.typing", b"{}") {
             let moment = since.map_or(0, |_| self.known_moment());
             let typing = self.app.rooms.typing.changed(room, moment);
             // After a restart nobody types: a client that may know otherwise is told so once.
             let users = typing.or_else(|| (since.is_some() && self.is_restarted()).then(Vec::new));
             events.extend(users.map(|users| typing::event(&users)));
         }
-        if self.filter.ephemeral.allows_type("m.receipt") {
+        if selector.matches_unsent("m.receipt", b"{}") {
             let view = self.app.rooms.view(&self.snapshot, room);
             let receipts = match since {
                 Some(since) => view.receipts_since(self.session.user, since)?,
@@ -60,6 +72,7 @@ impl Builder<'_> {
             };
             events.extend(receipts::events(&self.app.store, &receipts)?);
         }
+        selector.cut(&mut events);
         Ok(events)
     }
 
@@ -78,6 +91,7 @@ impl Builder<'_> {
                 events.push(presence::event(&user_id, &status)?);
             }
         }
+        self.filter.presence.cut(&mut events);
         Ok(events)
     }
 
@@ -85,13 +99,4 @@ impl Builder<'_> {
         let theirs = super::joined_rooms(self.app, user)?;
         Ok(theirs.iter().any(|room| self.joined.binary_search(room).is_ok()))
     }
-}
-
-fn render(data: &AccountData) -> Vec<u8> {
-    let mut out = Vec::with_capacity(data.content.len() + data.kind.len() + 32);
-    let mut object = ObjectWriter::open(&mut out);
-    object.json("content", data.content.as_bytes());
-    object.text("type", &data.kind);
-    object.close();
-    out
 }

@@ -5,7 +5,7 @@ use ruma::RoomId;
 use crate::{
     event::EventFields,
     rooms::select::EventSelector,
-    users::filters::{EventFilter, EventFormat, Filter, RoomFilter},
+    users::filters::{EventFilter, EventFormat, Filter, RoomEventFilter, RoomFilter},
 };
 
 /// Events of a room's timeline, if the client names no number.
@@ -19,11 +19,8 @@ pub(super) struct SyncFilter<'a> {
     /// Whether events look as servers exchange them.
     pub federation: bool,
     pub timeline: EventSelector<'a>,
-    pub state: EventSelector<'a>,
     pub presence: &'a EventFilter,
     pub account_data: &'a EventFilter,
-    pub ephemeral: &'a EventFilter,
-    pub room_account_data: &'a EventFilter,
     room: &'a RoomFilter,
 }
 
@@ -34,11 +31,8 @@ impl<'a> SyncFilter<'a> {
             fields: fields.map(|fields| EventFields::new(fields)),
             federation: filter.event_format == EventFormat::Federation,
             timeline: EventSelector::new(&filter.room.timeline),
-            state: EventSelector::new(&filter.room.state),
             presence: &filter.presence,
             account_data: &filter.account_data,
-            ephemeral: &filter.room.ephemeral.events,
-            room_account_data: &filter.room.account_data.events,
             room: &filter.room,
         }
     }
@@ -47,8 +41,25 @@ impl<'a> SyncFilter<'a> {
         self.room.allows_room(room)
     }
 
-    pub fn timeline_limit(&self) -> usize {
-        self.room.timeline.events.limit.map_or(DEFAULT_TIMELINE, |limit| limit.min(MAX_TIMELINE) as usize)
+    /// Which state of a room; `None`: nothing.
+    pub fn state(&self, room: &RoomId) -> Option<EventSelector<'a>> {
+        select(&self.room.state, room)
+    }
+
+    /// Which typing notices and receipts of a room; `None`: nothing.
+    pub fn ephemeral(&self, room: &RoomId) -> Option<EventSelector<'a>> {
+        select(&self.room.ephemeral, room)
+    }
+
+    /// Which account data of a room; `None`: nothing.
+    pub fn room_account_data(&self, room: &RoomId) -> Option<EventSelector<'a>> {
+        select(&self.room.account_data, room)
+    }
+
+    /// How many events of a room's timeline; `None`: nothing of it, with or without a gap.
+    pub fn timeline_limit(&self, room: &RoomId) -> Option<usize> {
+        let limit = self.room.timeline.events.limit.map_or(DEFAULT_TIMELINE, |limit| limit.min(MAX_TIMELINE) as usize);
+        self.room.timeline.allows_room(room).then_some(limit)
     }
 
     pub fn include_leave(&self) -> bool {
@@ -66,4 +77,8 @@ impl<'a> SyncFilter<'a> {
     pub fn unread_threads(&self) -> bool {
         self.room.timeline.unread_thread_notifications
     }
+}
+
+fn select<'a>(filter: &'a RoomEventFilter, room: &RoomId) -> Option<EventSelector<'a>> {
+    filter.allows_room(room).then(|| EventSelector::new(filter))
 }

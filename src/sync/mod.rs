@@ -5,7 +5,6 @@
 
 mod extras;
 mod filter;
-mod lazy;
 mod reader;
 mod room;
 mod rooms;
@@ -18,8 +17,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub use self::token::SyncToken;
 use self::{filter::SyncFilter, rooms::RoomsPart};
-pub use self::{lazy::LazyMembers, token::SyncToken};
 use crate::{
     app::App,
     error::Result,

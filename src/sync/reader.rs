@@ -1,21 +1,23 @@
 //! One user's way of looking at one room during one sync.
 
+use ruma::RoomId;
+
 use crate::{
     error::Result,
     event::{EventFields, StoredEvent},
-    ids::{EventNum, Position},
+    ids::EventNum,
     rooms::{
         onlooker::Onlooker,
         rows::EventMeta,
         select::EventSelector,
         view::{RoomView, ViewError},
     },
-    state::trie::NodeHash,
     store::Snapshot,
 };
 
 /// A room, who looks at it, and what they want of it.
 pub(super) struct RoomReader<'a> {
+    pub room_id: &'a RoomId,
     pub onlooker: Onlooker<'a>,
     pub wanted: &'a EventSelector<'a>,
     pub fields: Option<&'a EventFields>,
@@ -67,10 +69,5 @@ impl<'a> RoomReader<'a> {
             out.extend_from_slice(&trimmed);
         }
         Ok(())
-    }
-
-    /// The root of the room's current state as of a position.
-    pub fn root_at(&self, position: Position) -> Result<NodeHash, ViewError> {
-        self.view().current_root(position)
     }
 }

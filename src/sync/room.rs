@@ -3,7 +3,7 @@
 use super::{
     Builder,
     reader::RoomReader,
-    state::{self, State},
+    state::{self, Roots, State},
     summary,
     timeline::{self, Chunk},
 };
@@ -42,27 +42,29 @@ pub(super) fn write(
     out: &mut Vec<u8>,
 ) -> Result<bool> {
     let start = stretch.since.map_or(Point::START, Point::after);
-    let chunk = timeline::read(reader, start, stretch.until, sync.filter.timeline_limit())?;
+    let chunk = match sync.filter.timeline_limit(reader.room_id) {
+        Some(limit) => timeline::read(reader, start, stretch.until, limit)?,
+        None => Chunk::without_events(stretch.until),
+    };
     let has_all_state = stretch.since.filter(|_| !stretch.full_state);
     let new_to_client = has_all_state.is_none();
     let lazy = sync.filter.lazy_members();
-    let unchanged =
-        !new_to_client && reader.root_at(stretch.until)? == reader.root_at(stretch.since.unwrap_or_default())?;
-    let summary = if stretch.joined && !unchanged {
-        Some(summary::read(reader.view(), reader.onlooker.reader.user, stretch.until)?)
+    let roots = Roots::read(reader, &chunk, has_all_state, stretch.until)?;
+    let summary = if stretch.joined && !roots.unchanged() {
+        Some(summary::read(reader.view(), reader.onlooker.reader.user, roots.end)?)
     } else {
         None
     };
     let heroes = summary.as_ref().and_then(|summary| summary.heroes.clone()).unwrap_or_default();
     let wanted = state::Wanted {
-        selector: &sync.filter.state,
+        selector: sync.filter.state(reader.room_id),
         lazy,
         redundant: sync.filter.redundant_members(),
         after: sync.request.use_state_after,
-        since: has_all_state,
+        roots: &roots,
         until: stretch.until,
     };
-    let state = state::read(reader, &chunk, &wanted, (&sync.app.lazy_members, &heroes))?;
+    let state = state::read(reader, &chunk, &wanted, (&sync.app.rooms.lazy_members, &heroes))?;
     let nothing = chunk.events.is_empty() && !chunk.limited && state.events.is_empty();
     if nothing && !new_to_client && extras.ephemeral.is_empty() && extras.account_data.is_empty() {
         return Ok(false);

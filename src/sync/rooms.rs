@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use ruma::{OwnedUserId, UserId};
+use ruma::{OwnedUserId, RoomId, UserId};
 
 use super::{
     Builder,
@@ -73,11 +73,11 @@ impl Builder<'_> {
                 Membership::Join => {
                     let known = since.filter(|_| !changed);
                     let extras = Extras {
-                        ephemeral: self.ephemeral(number, known)?,
-                        account_data: self.room_account_data(account_data.get(&Some(number))),
+                        ephemeral: self.ephemeral((number, &room_id), known)?,
+                        account_data: self.room_account_data(&room_id, account_data.get(&Some(number))),
                     };
                     let stretch = self.stretch(known, self.now.position, true);
-                    self.tell((number, own), &stretch, (&extras, &ignored), &mut body)?.then_some(0)
+                    self.tell((number, &room_id, own), &stretch, (&extras, &ignored), &mut body)?.then_some(0)
                 }
                 Membership::Invite if changed => {
                     self.offered_room("invite_state", &own, &ignored, &mut body)?.then_some(1)
@@ -90,7 +90,7 @@ impl Builder<'_> {
                     let stretch = self.stretch(since, own.since, false);
                     let told = wanted
                         && !own.forgotten
-                        && self.tell((number, own), &stretch, (&Extras::default(), &ignored), &mut body)?;
+                        && self.tell((number, &room_id, own), &stretch, (&Extras::default(), &ignored), &mut body)?;
                     told.then_some(3)
                 }
                 _ => None,
@@ -124,7 +124,7 @@ impl Builder<'_> {
 
     fn tell(
         &self,
-        (number, own): (RoomNum, OwnRoom),
+        (number, room_id, own): (RoomNum, &RoomId, OwnRoom),
         stretch: &Stretch,
         (extras, ignored): (&Extras, &Ignored),
         out: &mut Vec<u8>,
@@ -139,6 +139,7 @@ impl Builder<'_> {
         };
         let eyes = Eyes::new(view, &self.session.user_id, Some(own));
         let mut reader = RoomReader {
+            room_id,
             onlooker: Onlooker { view, reader, eyes, ignored: ignored.clone() },
             wanted: &self.filter.timeline,
             fields: self.filter.fields.as_ref(),
@@ -147,15 +148,24 @@ impl Builder<'_> {
         room::write(self, &mut reader, stretch, extras, out)
     }
 
-    /// A room that the user is invited to or knocks on: its stripped state. Invites by ignored users stay unseen.
+    /// Whether the user wants to hear of an invite: not from somebody they ignore, nor if they want none at all.
+    fn wants_invite(&self, stripped_state: &[u8], ignored: &Ignored) -> Result<bool> {
+        if self.app.users.blocks_invites(&self.snapshot, self.session.user)? {
+            return Ok(false);
+        }
+        if ignored.is_empty() {
+            return Ok(true);
+        }
+        let sender = sender_of_invite(stripped_state, &self.session.user_id);
+        let sender = sender.map(|sender| self.app.store.user_num(&sender)).transpose()?.flatten();
+        Ok(!sender.is_some_and(|sender| ignored.contains(&sender)))
+    }
+
+    /// A room that the user is invited to or knocks on: its stripped state.
     fn offered_room(&self, key: &str, own: &OwnRoom, ignored: &Ignored, out: &mut Vec<u8>) -> Result<bool> {
         let Some(state) = &own.stripped_state else { return Ok(false) };
-        if own.membership == Membership::Invite && !ignored.is_empty() {
-            let sender = sender_of_invite(state, &self.session.user_id);
-            let number = sender.map(|sender| self.app.store.user_num(&sender)).transpose()?.flatten();
-            if number.is_some_and(|number| ignored.contains(&number)) {
-                return Ok(false);
-            }
+        if own.membership == Membership::Invite && !self.wants_invite(state, ignored)? {
+            return Ok(false);
         }
         let mut object = ObjectWriter::open(out);
         let mut offered = object.object(key);

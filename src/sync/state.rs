@@ -3,26 +3,53 @@
 
 use std::collections::HashSet;
 
-use super::{lazy::LazyMembers, reader::RoomReader, timeline::Chunk};
+use super::{reader::RoomReader, timeline::Chunk};
 use crate::{
     error::{Error, Result},
     ids::{EventNum, Position},
-    rooms::{select::EventSelector, view::ViewError},
-    state::trie::{EMPTY_ROOT, NodeHash},
+    rooms::{lazy::LazyMembers, select::EventSelector, view::ViewError},
+    state::trie::{EMPTY_ROOT, NodeHash, Path},
 };
+
+/// The roots of the room's state that an answer depends on.
+pub(super) struct Roots {
+    /// Where the client is; `None`: it has nothing of the room, or wants it all.
+    pub since: Option<NodeHash>,
+    /// At the start of the timeline.
+    pub start: NodeHash,
+    /// At its end.
+    pub end: NodeHash,
+}
+
+impl Roots {
+    /// Those for a timeline that ends at `until`.
+    pub fn read(reader: &RoomReader<'_>, chunk: &Chunk, since: Option<Position>, until: Position) -> Result<Self> {
+        let view = reader.view();
+        let end = view.current_root(until)?;
+        let first = chunk.starts_at(until);
+        let start = if first > until { end } else { view.current_root(Position(first.0.saturating_sub(1)))? };
+        let since = since.map(|since| if since == until { Ok(end) } else { view.current_root(since) }).transpose()?;
+        Ok(Self { since, start, end })
+    }
+
+    /// Whether the client knows the state at the end.
+    pub fn unchanged(&self) -> bool {
+        self.since == Some(self.end)
+    }
+}
 
 /// What to bring.
 pub(super) struct Wanted<'a> {
-    /// The filter for state.
-    pub selector: &'a EventSelector<'a>,
+    /// The filter for state; `None`: none is wanted.
+    pub selector: Option<EventSelector<'a>>,
     /// Whether members come only with what they sent.
     pub lazy: bool,
     /// Whether they come again though the device has them.
     pub redundant: bool,
     /// Whether the state at the end of the timeline is asked for.
     pub after: bool,
-    /// Where the client is; `None`: it has nothing of the room, or wants it all.
-    pub since: Option<Position>,
+    /// Between which states.
+    pub roots: &'a Roots,
     /// The end of the timeline.
     pub until: Position,
 }
@@ -41,31 +68,30 @@ pub(super) fn read(
     (lazy_members, heroes): (&LazyMembers, &[String]),
 ) -> Result<State> {
     let view = reader.view();
-    let base = wanted.since.map_or(Ok(EMPTY_ROOT), |since| reader.root_at(since))?;
-    let end = reader.root_at(wanted.until)?;
-    let start = match chunk.starts_at(wanted.until) {
-        first if first > wanted.until => end,
-        first => reader.root_at(Position(first.0.saturating_sub(1)))?,
-    };
+    let Roots { since, start, end } = *wanted.roots;
     let target = if wanted.after { end } else { start };
     let members = view.trie_key().type_prefix("m.room.member");
-    let drop_members = wanted.lazy && wanted.since.is_none();
     let mut events = Vec::new();
-    if base == EMPTY_ROOT {
-        for entry in view.state(target).entries() {
-            let (path, number) = entry.map_err(ViewError::from)?;
-            if !(drop_members && members.contains(&path)) {
-                events.push(number);
+    let members_changed = match since {
+        Some(since) if since != EMPTY_ROOT => {
+            let told = changes(reader, since, target)?;
+            let later = changes(reader, target, end)?;
+            events.extend(told.iter().map(|(_, number)| *number));
+            events.extend(resurrected(reader, target, &later, wanted.until)?);
+            told.iter().chain(&later).any(|(path, _)| members.contains(path))
+        }
+        _ => {
+            let drop_members = wanted.lazy && since.is_none();
+            for entry in view.state(target).entries() {
+                let (path, number) = entry.map_err(ViewError::from)?;
+                if !(drop_members && members.contains(&path)) {
+                    events.push(number);
+                }
             }
+            end != EMPTY_ROOT
         }
-    } else {
-        events.extend(changes(reader, base, target)?.into_iter().map(|(_, number)| number));
-        if !wanted.after {
-            events.extend(resurrected(reader, start, end, wanted.until)?);
-        }
-    }
-    let members_changed = base != end
-        && (base == EMPTY_ROOT || changes(reader, base, end)?.iter().any(|(path, _)| members.contains(path)));
+    };
+    let Some(selector) = &wanted.selector else { return Ok(State { events: Vec::new(), members_changed }) };
     if wanted.lazy {
         add_senders(reader, chunk, wanted, (lazy_members, heroes), target, &mut events)?;
     }
@@ -73,39 +99,37 @@ pub(super) fn read(
     events.retain(|number| seen.insert(*number));
     let mut selected = Vec::with_capacity(events.len());
     for number in events {
-        if wanted.selector.matches(&view.event(number)?) {
+        if selector.matches(&view.event(number)?) {
             selected.push(number);
         }
     }
     Ok(State { events: selected, members_changed })
 }
 
-fn changes(
-    reader: &RoomReader<'_>,
-    before: NodeHash,
-    after: NodeHash,
-) -> Result<Vec<(crate::state::trie::Path, EventNum)>, ViewError> {
+/// What is set at `after` and was not, or otherwise, at `before`.
+fn changes(reader: &RoomReader<'_>, before: NodeHash, after: NodeHash) -> Result<Vec<(Path, EventNum)>, ViewError> {
+    if before == after {
+        return Ok(Vec::new());
+    }
     let changes = reader.view().state(before).diff(after)?;
     Ok(changes.into_iter().filter_map(|change| Some((change.path, change.after?))).collect())
 }
 
-/// Older events that state resolution brought back while the timeline went on: they are in no timeline again.
+/// Older events that state resolution brought back while the timeline went on from `start`: they are in no timeline
+/// again.
 fn resurrected(
     reader: &RoomReader<'_>,
     start: NodeHash,
-    end: NodeHash,
+    later: &[(Path, EventNum)],
     until: Position,
 ) -> Result<Vec<EventNum>, ViewError> {
-    if start == end {
-        return Ok(Vec::new());
-    }
+    let view = reader.view();
     let mut found = Vec::new();
-    for (path, number) in changes(reader, start, end)? {
+    for (path, number) in later {
         // What replaced it must have been published before it, or it would be the newer one by itself.
-        let replaced = reader.view().state(start).get(&path)?;
-        let newer = replaced.is_some_and(|replaced| replaced > number);
-        if newer && reader.view().meta(number)?.position <= until {
-            found.push(number);
+        let newer = view.state(start).get(path)?.is_some_and(|replaced| replaced > *number);
+        if newer && view.meta(*number)?.position <= until {
+            found.push(*number);
         }
     }
     Ok(found)
@@ -123,11 +147,12 @@ fn add_senders(
     let view = reader.view();
     let looker = &reader.onlooker.reader;
     let device = (looker.user, looker.device, view.room());
-    if wanted.since.is_none() {
+    let new_to_client = wanted.roots.since.is_none();
+    if new_to_client {
         lazy_members.reset(device.0, device.1, device.2);
     }
     let mut members: Vec<String> = chunk.events.iter().map(|event| event.event.sender().into_owned()).collect();
-    if wanted.since.is_none() {
+    if new_to_client {
         members.push(looker.user_id.to_string());
     }
     members.extend(heroes.iter().cloned());

@@ -2,12 +2,13 @@
 
 use crate::{
     error::Result,
-    ids::{Position, UserNum},
+    ids::UserNum,
     json::ObjectWriter,
     rooms::{
         rows::{MemberRow, Membership},
         view::{RoomView, ViewError},
     },
+    state::trie::NodeHash,
     store::{
         Family, Snapshot, StoreError, decode,
         keys::{Index, KeyBuilder, read_u32},
@@ -27,10 +28,9 @@ pub(super) struct Summary {
     invited: u64,
 }
 
-/// The summary of a room for `user`.
-pub(super) fn read(view: RoomView<'_, Snapshot<'_>>, user: UserNum, until: Position) -> Result<Summary> {
+/// The summary, for `user`, of a room whose state's root is `root`.
+pub(super) fn read(view: RoomView<'_, Snapshot<'_>>, user: UserNum, root: NodeHash) -> Result<Summary> {
     let head = view.head()?.ok_or_else(|| crate::error::Error::internal("a joined room has no head"))?;
-    let root = view.current_root(until)?;
     let named = is_set(&view, root, "m.room.name", "name")? || is_set(&view, root, "m.room.canonical_alias", "alias")?;
     let heroes = if named { None } else { Some(heroes(view, user)?) };
     Ok(Summary { heroes, joined: head.joined, invited: head.invited })
@@ -52,12 +52,7 @@ impl Summary {
     }
 }
 
-fn is_set(
-    view: &RoomView<'_, Snapshot<'_>>,
-    root: crate::state::trie::NodeHash,
-    event_type: &str,
-    field: &str,
-) -> Result<bool, ViewError> {
+fn is_set(view: &RoomView<'_, Snapshot<'_>>, root: NodeHash, event_type: &str, field: &str) -> Result<bool, ViewError> {
     let content: Option<serde_json::Map<String, serde_json::Value>> = view.state_content(root, event_type, "")?;
     Ok(content
         .is_some_and(|content| content.get(field).and_then(|value| value.as_str()).is_some_and(|it| !it.is_empty())))

@@ -31,6 +31,11 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
+    /// Nothing of a range that ends with a position.
+    pub fn without_events(end: Position) -> Self {
+        Self { events: Vec::new(), limited: false, prev_batch: Point::after(end) }
+    }
+
     /// Where the chunk starts in the order of publication: what was published before is not in it.
     pub fn starts_at(&self, end: Position) -> Position {
         self.events.first().map_or(Position(end.0 + 1), |first| first.meta.position)
@@ -39,10 +44,9 @@ impl Chunk {
 
 /// Reads the newest `limit` events behind `start`, up to and with position `end`, that the reader wants and may see.
 pub(super) fn read(reader: &mut RoomReader<'_>, start: Point, end: Position, limit: usize) -> Result<Chunk> {
-    let end = Point::after(end);
     let view = reader.view();
-    let mut rows = view.timeline(start, end, Direction::Backward);
-    let mut chunk = Chunk { events: Vec::new(), limited: false, prev_batch: end };
+    let mut rows = view.timeline(start, Point::after(end), Direction::Backward);
+    let mut chunk = Chunk::without_events(end);
     let mut budget = limit.saturating_add(1).saturating_mul(ROWS_FOR_ONE);
     while let Some((point, number)) = rows.next()? {
         budget = budget.saturating_sub(1);

@@ -13,6 +13,7 @@ use super::{Users, feed::FeedEntry};
 use crate::{
     error::{Error, Result},
     ids::{Position, RoomNum, UserNum},
+    json::ObjectWriter,
     store::{
         Commit, Family, Key, LogEntry, Notice, Read, Snapshot, StoreError, decode,
         keys::{self, Index, KeyBuilder},
@@ -25,6 +26,8 @@ const MAX_CONTENT: usize = 64 << 10;
 const MAX_TYPE: usize = 255;
 /// All of a user's account data may have this many bytes, names included.
 const MAX_TOTAL: u64 = 16 << 20;
+/// What stands before the room and type in a key, bytes: the user and the kind of row.
+const PREFIX: usize = 5;
 /// What a row counts for beside its content and type, bytes.
 const ROW_OVERHEAD: usize = 64;
 
@@ -37,6 +40,18 @@ pub struct AccountData {
     pub kind: String,
     /// A JSON object; `{}` after deletion.
     pub content: String,
+}
+
+impl AccountData {
+    /// The event that clients get.
+    pub fn to_event(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.content.len() + self.kind.len() + 32);
+        let mut object = ObjectWriter::open(&mut out);
+        object.json("content", self.content.as_bytes());
+        object.text("type", &self.kind);
+        object.close();
+        out
+    }
 }
 
 /// User → room, type: the current content, and where it was set.
@@ -150,11 +165,19 @@ impl Users {
 
     /// All that there is: what is global first, then by room.
     pub fn all_account_data(&self, snapshot: &Snapshot, user: UserNum) -> Result<Vec<AccountData>> {
-        let prefix = KeyBuilder::user(user, Index::AccountData).build();
-        let mut rows = snapshot.scan_prefix(Family::Index, &prefix);
+        Self::account_data_below(snapshot, &KeyBuilder::user(user, Index::AccountData).build())
+    }
+
+    /// All that there is of one room.
+    pub fn room_account_data(&self, snapshot: &Snapshot, user: UserNum, room: RoomNum) -> Result<Vec<AccountData>> {
+        Self::account_data_below(snapshot, &KeyBuilder::user(user, Index::AccountData).u32(room.0).build())
+    }
+
+    fn account_data_below(snapshot: &Snapshot, prefix: &Key) -> Result<Vec<AccountData>> {
+        let mut rows = snapshot.scan_prefix(Family::Index, prefix);
         let mut all = Vec::new();
         while let Some((key, value)) = rows.next()? {
-            let (room, kind) = read_key(&key[prefix.len()..]).ok_or(StoreError::Malformed(Family::Index))?;
+            let (room, kind) = key.get(PREFIX..).and_then(read_key).ok_or(StoreError::Malformed(Family::Index))?;
             let row: AccountDataRow = decode(Family::Index, value)?;
             if !row.content.is_empty() {
                 all.push(AccountData { room, kind, content: row.content });
@@ -167,6 +190,12 @@ impl Users {
     pub fn ignored_users(&self, read: &impl Read, user: UserNum) -> Result<HashSet<OwnedUserId>> {
         let content = self.account_data(read, user, None, "m.ignored_user_list")?;
         Ok(content.map(|content| parse_ignored(&content)).unwrap_or_default())
+    }
+
+    /// Whether the user wants no invites (client-server API, "Invite permission").
+    pub fn blocks_invites(&self, read: &impl Read, user: UserNum) -> Result<bool> {
+        let content = self.account_data(read, user, None, "m.invite_permission_config")?;
+        Ok(content.is_some_and(|content| is_block(&content)))
     }
 
     /// Adds the deletion of all account data to a commit that the caller queues under the user's lock.
@@ -199,6 +228,14 @@ fn parse_ignored(content: &str) -> HashSet<OwnedUserId> {
     let list = serde_json::from_str::<IgnoredUserList>(content);
     let names = list.map(|list| list.ignored_users).unwrap_or_default();
     names.keys().filter_map(|name| Some(<&UserId>::try_from(name.as_str()).ok()?.to_owned())).collect()
+}
+
+fn is_block(content: &str) -> bool {
+    #[derive(Deserialize)]
+    struct InvitePermission {
+        default_action: Value,
+    }
+    serde_json::from_str::<InvitePermission>(content).is_ok_and(|config| config.default_action == "block")
 }
 
 #[cfg(test)]

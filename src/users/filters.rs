@@ -156,6 +156,16 @@ impl RoomFilter {
 }
 
 impl EventFilter {
+    /// Whether it wants something of the type that nobody is named to have sent.
+    pub fn allows_unsent(&self, kind: &str) -> bool {
+        self.senders.is_none() && self.allows_type(kind)
+    }
+
+    /// Keeps as many as it wants.
+    pub fn cut<T>(&self, events: &mut Vec<T>) {
+        events.truncate(self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX)));
+    }
+
     /// Whether it wants events of the type.
     pub fn allows_type(&self, kind: &str) -> bool {
         let among = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, kind));

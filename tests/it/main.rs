@@ -24,6 +24,7 @@ mod rooms_create;
 mod secrets;
 mod sessions;
 mod sync;
+mod sync_filters;
 mod transactions;
 mod typing;
 mod upgrade;
