@@ -10,14 +10,15 @@ use super::{
     guard::StateEntry,
     indexes::Effects,
     place::Placement,
-    rows::{EventMeta, Transaction, Verdict},
+    rows::{EventMeta, Verdict},
+    transactions::NewTransaction,
 };
 use crate::{
     error::{Error, Result},
     event::{self, Draft, DraftRoom, FormatError, Pdu, Seal, StoredEvent},
     ids::{EventNum, Position, RoomNum},
     state::auth,
-    store::{Commit, Family, Key, LogEntry, Notice, Ticket, keys},
+    store::{Commit, Family, LogEntry, Notice, Ticket, keys},
 };
 
 /// An event follows no more than this many others (server-server API, "PDUs").
@@ -36,8 +37,8 @@ pub struct NewEvent {
     pub content: CanonicalJsonObject,
     /// What an `m.room.redaction` redacts.
     pub redacts: Option<OwnedEventId>,
-    /// What the client calls it: with the row that lets a second request get the first one's answer.
-    pub transaction: Option<(Transaction, Key)>,
+    /// What the client calls it, so that a second request gets the first one's answer.
+    pub transaction: Option<NewTransaction>,
     /// `origin_server_ts` in ms, where it isn't now.
     pub timestamp: Option<u64>,
 }
@@ -211,12 +212,7 @@ impl RoomGuard<'_> {
     }
 
     /// Queues the commit of a placed event, and moves the head in memory.
-    fn commit(
-        &mut self,
-        pdu: Arc<Pdu>,
-        placement: Placement,
-        transaction: Option<(Transaction, Key)>,
-    ) -> Result<Appended> {
+    fn commit(&mut self, pdu: Arc<Pdu>, placement: Placement, transaction: Option<NewTransaction>) -> Result<Appended> {
         let number = self.head().next;
         let sender = self.rooms.store.intern_user(pdu.sender())?;
         let effects = Effects::of(self, &pdu, &placement)?;
@@ -234,7 +230,6 @@ impl RoomGuard<'_> {
         }
         effects.count(&mut head);
 
-        let (transaction, transaction_row) = transaction.unzip();
         let mut meta = EventMeta {
             verdict: placement.verdict,
             position: Position(0),
@@ -247,7 +242,7 @@ impl RoomGuard<'_> {
             auth: placement.auth,
             redacted_by: None,
             children: effects.children(),
-            transaction,
+            transaction: transaction.as_ref().map(|transaction| transaction.row().clone()),
         };
         let json = StoredEvent::encode(&pdu);
         let visible = placement.verdict == Verdict::Accepted;
@@ -271,8 +266,8 @@ impl RoomGuard<'_> {
             if state_changed {
                 commit.put(Family::Roots, keys::room_position(room, position), head.state.to_vec());
             }
-            if let Some(key) = transaction_row {
-                commit.put(Family::Index, key, pdu.event_id().as_str().to_owned());
+            if let Some(transaction) = transaction {
+                transaction.write(&mut commit, pdu.event_id(), &self.rooms.trimmed);
             }
             commit.put_row(Family::Rooms, keys::room(room), &head);
             effects.write(&mut commit, (room, number), &meta);

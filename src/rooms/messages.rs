@@ -55,7 +55,7 @@ impl Rooms {
         let mut content = parse_content(new.content)?;
         let room = self.number_of_joined(&new.room_id)?;
         let endpoint = Endpoint::Send(&new.event_type);
-        let transaction = transactions::transaction(session, room, endpoint, new.transaction_id)?;
+        let transaction = self.transaction(session, room, endpoint, new.transaction_id)?;
         let target = if new.event_type == REDACTION { Some(take_target(&mut content)?) } else { None };
         let event = NewEvent::message(session.user_id.clone(), new.event_type, content);
         self.send_once(room, NewEvent { redacts: target, transaction: Some(transaction), ..event }).await
@@ -71,15 +71,15 @@ impl Rooms {
         content.remove("redacts");
         let room = self.number_of_joined(&new.room_id)?;
         let endpoint = Endpoint::Redact(&new.target);
-        let transaction = transactions::transaction(session, room, endpoint, new.transaction_id)?;
+        let transaction = self.transaction(session, room, endpoint, new.transaction_id)?;
         let event = NewEvent::message(session.user_id.clone(), REDACTION, content);
         self.send_once(room, NewEvent { redacts: Some(new.target), transaction: Some(transaction), ..event }).await
     }
 
     async fn send_once(&self, room: RoomNum, event: NewEvent) -> Result<OwnedEventId> {
         let mut guard = self.lock(room).await?;
-        if let Some((_, key)) = &event.transaction
-            && let Some((event_id, position)) = guard.earlier(key)?
+        if let Some(transaction) = &event.transaction
+            && let Some((event_id, position)) = guard.earlier(transaction)?
         {
             drop(guard);
             transactions::landed(&self.store, position).await;

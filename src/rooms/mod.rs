@@ -46,7 +46,7 @@ use std::sync::Arc;
 use ruma::OwnedServerName;
 
 use self::{
-    aliases::Aliases, guard::Slots, lazy::LazyMembers, profiles::Carried, typing::Typing,
+    aliases::Aliases, guard::Slots, lazy::LazyMembers, profiles::Carried, transactions::Trimmed, typing::Typing,
     view::RoomView,
 };
 pub use self::{
@@ -79,6 +79,7 @@ pub struct Rooms {
     pub lazy_members: LazyMembers,
     aliases: Aliases,
     carried: Carried,
+    trimmed: Trimmed,
 }
 
 impl Rooms {
@@ -105,6 +106,7 @@ impl Rooms {
             lazy_members: LazyMembers::default(),
             aliases: Aliases::default(),
             carried: Carried::new(Position(0)),
+            trimmed: Trimmed::default(),
         }
     }
 

@@ -42,7 +42,7 @@ pub enum Index {
     AccountData = b'A',
     /// User → bytes of all their account data.
     AccountDataSize = b'B',
-    /// User → device, transaction: what it answered.
+    /// User → device, day, transaction: what it answered.
     Transaction = b'T',
     /// User → filter.
     Filter = b'F',
@@ -170,6 +170,11 @@ pub fn room_position(room: RoomNum, position: Position) -> Key {
 /// `feed`: user, position.
 pub fn user_position(user: UserNum, position: Position) -> Key {
     KeyBuilder::number(user.0).u64(position.0).build()
+}
+
+/// `index`: the start of the keys of a device's transactions.
+pub fn transactions(user: UserNum, device: &str) -> KeyBuilder {
+    KeyBuilder::user(user, Index::Transaction).text(device)
 }
 
 /// `rooms`: room.

@@ -12,7 +12,7 @@ use crate::{
     ids::UserNum,
     store::{
         Commit, Family, Key, LogEntry, Notice, Read,
-        keys::{Index, KeyBuilder},
+        keys::{self, Index, KeyBuilder},
     },
 };
 
@@ -159,6 +159,10 @@ impl Users {
             if let Some(row) = self.device(user, device_id)? {
                 revoked.extend(revoke(commit, &row));
                 commit.delete(Family::Index, key(user, device_id));
+                let start = keys::transactions(user, device_id.as_str()).build();
+                // A key with a NUL at its end has a successor.
+                let end = keys::successor(&start).unwrap_or_else(|| start.clone());
+                commit.delete_range(Family::Index, start, end);
             }
         }
         commit.notify(Notice::User(user));

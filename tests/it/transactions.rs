@@ -1,8 +1,14 @@
 //! Transaction IDs: a request that is sent again makes nothing new.
 
-use serde_json::json;
+use std::time::Duration;
 
-use crate::common::{TestRoom, TestServer, encode};
+use salon::{
+    check,
+    store::{Family, Store, StoreOptions, keys::Index},
+};
+use serde_json::{Value, json};
+
+use crate::common::{PASSWORD, TestClient, TestRoom, TestServer, encode};
 
 #[tokio::test]
 async fn the_same_request_gets_the_same_answer() {
@@ -42,6 +48,42 @@ async fn equal_requests_at_one_time_make_one_event() {
         events.insert(request.await.unwrap());
     }
     assert_eq!(events.len(), 1);
+}
+
+#[tokio::test]
+async fn they_are_kept_for_a_day_and_go_when_two_have_passed() {
+    let mut server = TestServer::builder().manual_clock().start().await;
+    let alice = server.register("alice").await;
+    let telephone = server.log_in("alice").await;
+    let room = TestRoom::public(&server, &alice).await;
+    let first = room.say(&alice, "1", "hello").await;
+    room.say(&telephone, "1", "hello").await;
+    let hours = |hours: u64| Duration::from_secs(hours * 60 * 60);
+    server.advance(hours(23));
+    assert_eq!(room.say(&alice, "1", "hello").await, first);
+    server.advance(hours(30));
+    let second = room.say(&alice, "1", "hello").await;
+    assert_ne!(second, first);
+    room.say(&alice, "2", "hello").await;
+    assert_eq!(room.say(&alice, "1", "hello").await, second);
+    alice.delete(&format!("/v3/devices/{}", telephone.device_id), password(&alice)).await.ok();
+    server.stop().await;
+
+    let store = Store::open(&server.config().data_dir, StoreOptions::default()).unwrap();
+    let report = check::check(&store).unwrap();
+    assert!(report.is_clean(), "{report}");
+    let snapshot = store.snapshot();
+    let mut rows = snapshot.scan(Family::Index, &[], &[]);
+    let mut transactions = 0;
+    while let Some((key, _)) = rows.next().unwrap() {
+        transactions += usize::from(key[4] == Index::Transaction as u8);
+    }
+    assert_eq!(transactions, 2, "those of the first day are gone, and those of the device that is");
+}
+
+fn password(client: &TestClient) -> Value {
+    let identifier = json!({ "type": "m.id.user", "user": client.user_id });
+    json!({ "auth": { "type": "m.login.password", "identifier": identifier, "password": PASSWORD } })
 }
 
 #[tokio::test]
