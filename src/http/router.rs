@@ -98,6 +98,7 @@ fn room_events() -> Router<Arc<App>> {
         .route("/rooms/{roomId}/send/{eventType}/{txnId}", put(messages::send))
         .route("/rooms/{roomId}/redact/{eventId}/{txnId}", put(messages::redact))
         .route("/rooms/{roomId}/messages", get(history::messages))
+        .route("/rooms/{roomId}/initialSync", get(initial_sync::room))
         .route("/rooms/{roomId}/event/{eventId}", get(history::event))
         .route("/rooms/{roomId}/context/{eventId}", get(history::context))
         .route("/rooms/{roomId}/typing/{userId}", put(typing::set))
@@ -144,6 +145,7 @@ fn room_state() -> Router<Arc<App>> {
 fn client_v1() -> Router<Arc<App>> {
     Router::new()
         .route("/register/m.login.registration_token/validity", get(register::token_validity))
+        .route("/mutual_rooms", get(mutual_rooms::get))
         .route("/rooms/{roomId}/timestamp_to_event", get(history::timestamp_to_event))
         .route("/rooms/{roomId}/relations/{eventId}", get(relations::all))
         .route("/rooms/{roomId}/relations/{eventId}/{relType}", get(relations::by_rel_type))

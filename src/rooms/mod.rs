@@ -17,6 +17,7 @@ pub mod indexes;
 pub mod lazy;
 pub mod membership;
 pub mod messages;
+pub mod mutual;
 mod neighbours;
 pub mod onlooker;
 mod place;

@@ -351,3 +351,49 @@ async fn the_visibility_at_the_event_counts_and_not_the_one_now() {
         assert_eq!(bob.get(&single(event)).await.status, status, "after joining");
     }
 }
+
+#[tokio::test]
+async fn a_room_can_be_looked_into() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let (closed, _) = chat(&server, &alice, 1).await;
+    bob.get(&closed.path("/initialSync")).await.refused(403, "M_FORBIDDEN");
+    let room = TestRoom::with(&server, &alice, |new| {
+        let content = salon::event::check_content(r#"{"history_visibility":"world_readable"}"#).unwrap();
+        let event_type = "m.room.history_visibility".to_owned();
+        new.initial_state = vec![NewState { event_type, state_key: String::new(), content }];
+    })
+    .await;
+    for number in 0..12 {
+        room.say(&alice, &number.to_string(), &number.to_string()).await;
+    }
+    let path = room.path("/initialSync");
+
+    let seen = bob.get(&path).await.ok();
+    assert_eq!((&seen["room_id"], &seen["visibility"]), (&json!(room.id), &json!("private")));
+    assert_eq!(seen.get("membership"), None);
+    assert_eq!(seen["state"].as_array().unwrap().len(), 6);
+    assert_eq!(bodies(&seen["messages"]["chunk"]), ["2", "3", "4", "5", "6", "7", "8", "9", "10", "11"]);
+    let start = seen["messages"]["start"].as_str().unwrap();
+    assert_eq!(bodies(&page(&room, &bob, &format!("dir=b&limit=1&from={start}")).await["chunk"]), ["1"]);
+    let end = seen["messages"]["end"].as_str().unwrap();
+    room.say(&alice, "later", "later").await;
+    assert_eq!(bodies(&page(&room, &bob, &format!("dir=f&from={end}")).await["chunk"]), ["later"]);
+
+    // A member sees what is theirs, and a former one what was.
+    let tags = format!("/v3/user/{}/rooms/{}/tags/work", alice.user_id, encode(room.id.as_str()));
+    alice.put(&tags, json!({ "order": 0.5 })).await.ok();
+    let seen = alice.get(&path).await.ok();
+    assert_eq!(seen["membership"], "join");
+    assert_eq!(seen["account_data"], json!([{ "type": "m.tag", "content": { "tags": { "work": { "order": 0.5 } } } }]));
+    room.join(&server, &bob).await;
+    room.set(&server, &alice, "m.room.history_visibility", "", json!({ "history_visibility": "joined" })).await;
+    room.leave(&server, &bob).await;
+    room.say(&alice, "secret", "secret").await;
+    room.set(&server, &alice, "m.room.topic", "", json!({ "topic": "secret" })).await;
+    let seen = bob.get(&format!("{path}?limit=3")).await.ok();
+    assert_eq!(seen["membership"], "leave");
+    assert_eq!(seen["messages"]["chunk"].as_array().unwrap().len(), 3);
+    assert!(!seen.to_string().contains("secret"), "{seen}");
+    bob.get("/v3/rooms/!nowhere:localhost/initialSync").await.refused(403, "M_FORBIDDEN");
+}

@@ -15,6 +15,7 @@ mod limits;
 mod member_profiles;
 mod membership;
 mod messages;
+mod mutual_rooms;
 mod notes;
 mod presence;
 mod receipts;
