@@ -20,6 +20,16 @@ export interface MatrixError extends Error {
   readonly retryAfter: number;
 }
 
+/** What is kept of a session in this browser. */
+export interface StoredSession {
+  readonly userId: UserId;
+  readonly deviceId: string;
+  readonly accessToken: string;
+  readonly refreshToken?: string | undefined;
+  /** ms since the epoch. */
+  readonly expiresAt?: number | undefined;
+}
+
 /** Somebody's session: the root of all that screens see once one is signed in. */
 export interface Matrix {
   readonly me: Me;
@@ -69,6 +79,9 @@ export interface Me extends Person {
   setAvatar(picture: Blob | null): Promise<void>;
   setPassword(current: string, next: string, signOutOthers: boolean): Promise<void>;
   deactivate(password: string, erase: boolean): Promise<void>;
+  /** Others don't see how far I have read. */
+  readonly privateReceipts: boolean;
+  setPrivateReceipts(on: boolean): Promise<void>;
 }
 
 export interface People {
@@ -130,11 +143,15 @@ export interface Rooms {
   readonly invites: readonly Room[];
   /** Rooms that I asked to be let in to. */
   readonly knocked: readonly Room[];
+  /** Rooms that I was made to leave and have not forgotten, newest first. */
+  readonly removed: readonly Room[];
   /** All unread mentions and friend requests, for the tab's title. */
   readonly attention: number;
   readonly unread: number;
   /** Any room that is known, left ones included. */
   get(id: RoomId): Room | null;
+  /** Asks for rooms that I left before this browser knew of them; `get` finds them then. */
+  loadLeft(): Promise<void>;
   create(options: NewRoom): Promise<Room>;
   join(idOrAlias: string, via?: readonly string[]): Promise<Room>;
   knock(idOrAlias: string, reason: string, via?: readonly string[]): Promise<void>;

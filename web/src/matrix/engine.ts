@@ -1,0 +1,162 @@
+/** The SDK's client beside our view of it. What the SDK tells, event by event, is gathered here and handed to the parts. */
+import { ClientEvent, MatrixClient, PendingEventOrdering } from "matrix-js-sdk/lib/client";
+import { Method } from "matrix-js-sdk/lib/http-api/method";
+import type { IStore } from "matrix-js-sdk/lib/store";
+import { SyncState } from "matrix-js-sdk/lib/sync";
+import { AccountData } from "./account";
+import { Batch } from "./batch";
+import { ConnectionState } from "./connection.svelte";
+import type { Core, RequestOptions } from "./core";
+import { Drafts } from "./drafts";
+import { Failure, attempt } from "./errors";
+import { FriendsState } from "./friends.svelte";
+import { Http, type HttpOptions } from "./http";
+import { wantsPrivateReceipts } from "./me.svelte";
+import { logger } from "./logging";
+import { MediaStore } from "./media.svelte";
+import { nameRoom } from "./naming";
+import { NotificationsState } from "./notifications.svelte";
+import { Outbox } from "./outbox.svelte";
+import { PeopleState } from "./people.svelte";
+import { RoomsState } from "./rooms.svelte";
+import { follow } from "./follow";
+
+/** Messages of each room in the first sync: enough for a screen of them. */
+const FIRST_MESSAGES = 20;
+const REQUEST_TIMEOUT = 60_000;
+/** How long an action waits for a sync to bring what it did. */
+const PATIENCE = 30_000;
+
+export interface EngineOptions extends HttpOptions {
+  readonly userId: string;
+  readonly deviceId: string;
+  readonly store: IStore;
+}
+
+interface Waiter {
+  readonly look: () => boolean;
+  readonly give: () => void;
+}
+
+export class Engine implements Core {
+  readonly me: string;
+  readonly client: MatrixClient;
+  readonly http: Http;
+  readonly batch: Batch;
+  readonly drafts: Drafts;
+  readonly account: AccountData;
+  readonly connection: ConnectionState;
+  readonly people: PeopleState;
+  readonly media: MediaStore;
+  readonly outbox: Outbox;
+  readonly friends: FriendsState;
+  readonly rooms: RoomsState;
+  readonly notifications: NotificationsState;
+  readonly #waiters = new Set<Waiter>();
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+
+  constructor(options: EngineOptions) {
+    this.me = options.userId;
+    this.http = new Http(options);
+    this.client = new MatrixClient({
+      baseUrl: options.baseUrl,
+      userId: options.userId,
+      deviceId: options.deviceId,
+      accessToken: options.tokens.accessToken,
+      store: options.store,
+      logger,
+      fetchFn: this.http.fetch,
+      localTimeoutMs: REQUEST_TIMEOUT,
+      timelineSupport: true,
+      disableVoip: true,
+      roomNameGenerator: (_id, state) => nameRoom(state),
+    });
+    this.batch = new Batch((rooms) => this.#apply(rooms));
+    this.account = new AccountData(this);
+    this.connection = new ConnectionState(this.client);
+    this.drafts = new Drafts(this.me);
+    this.people = new PeopleState(this);
+    this.media = new MediaStore(this);
+    this.outbox = new Outbox(this);
+    this.friends = new FriendsState(this);
+    this.rooms = new RoomsState(this);
+    this.notifications = new NotificationsState(this);
+    follow(this);
+    this.client.on(ClientEvent.Sync, this.#onSync);
+  }
+
+  get privateReceipts(): boolean {
+    return wantsPrivateReceipts(this);
+  }
+
+  async start(): Promise<void> {
+    this.client.setCanResetTimelineCallback((id) => !this.rooms.find(id)?.timeline.isWatched);
+    // Not waited for: the SDK asks for the server's versions and the push rules before it syncs.
+    void this.client.startClient({
+      initialSyncLimit: FIRST_MESSAGES,
+      lazyLoadMembers: true,
+      pendingEventOrdering: PendingEventOrdering.Detached,
+      threadSupport: false,
+      pollTimeout: 30_000,
+    });
+    await Promise.all([this.media.readLimits().catch(() => undefined), this.people.fetch(this.me).catch(() => undefined)]);
+  }
+
+  request<T>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, { query, body }: RequestOptions = {}): Promise<T> {
+    const name = { GET: Method.Get, POST: Method.Post, PUT: Method.Put, DELETE: Method.Delete }[method];
+    return attempt(() => this.client.http.authedRequest<T>(name, path, query as never, body as never, { prefix: "" }));
+  }
+
+  until<T>(look: () => T | null | undefined, timeout = PATIENCE): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const give = () => reject(new Failure("offline", "The server's answer has not reached us in time"));
+      const waiter: Waiter = {
+        look: () => {
+          const found = look();
+          if (found === null || found === undefined) return false;
+          resolve(found);
+          return true;
+        },
+        give,
+      };
+      if (waiter.look()) return;
+      this.#waiters.add(waiter);
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        if (this.#waiters.delete(waiter)) give();
+      }, timeout);
+      this.#timers.add(timer);
+    });
+  }
+
+  stop(): void {
+    this.client.stopClient();
+    this.client.removeAllListeners();
+    this.connection.stop();
+    this.batch.stop();
+    this.outbox.stop();
+    this.rooms.stop();
+    this.media.stop();
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const waiter of this.#waiters) waiter.give();
+    this.#waiters.clear();
+  }
+
+  readonly #onSync = (state: SyncState): void => {
+    if (state !== SyncState.Prepared && state !== SyncState.Syncing) return;
+    if (state === SyncState.Prepared && !this.rooms.ready) {
+      this.people.readIgnored();
+      this.rooms.isReady();
+      this.notifications.read();
+    }
+    this.batch.flush();
+  };
+
+  #apply(rooms: ReadonlyMap<string, number>): void {
+    this.rooms.refresh(rooms);
+    this.friends.refresh(rooms);
+    this.rooms.sort();
+    for (const waiter of this.#waiters) if (waiter.look()) this.#waiters.delete(waiter);
+    if (this.rooms.ready) void this.friends.tidy();
+  }
+}

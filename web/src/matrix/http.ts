@@ -1,0 +1,121 @@
+/** Requests to our own server with the session's token, which is renewed where the session can. */
+import { failure } from "./errors";
+import { number, record, text } from "./raw";
+
+export interface Tokens {
+  readonly accessToken: string;
+  readonly refreshToken?: string | undefined;
+  /** ms since the epoch. */
+  readonly expiresAt?: number | undefined;
+}
+
+export interface HttpOptions {
+  readonly baseUrl: string;
+  readonly tokens: Tokens;
+  /** The tokens as they are kept now: another tab may have renewed them. */
+  readonly stored?: (() => Tokens | null) | undefined;
+  readonly onTokens?: ((tokens: Tokens) => void) | undefined;
+  readonly fetch?: typeof globalThis.fetch | undefined;
+}
+
+/** So long before its end a token is no longer used, ms. */
+const MARGIN = 30_000;
+
+export class Http {
+  readonly baseUrl: string;
+  #tokens: Tokens;
+  #renewing: Promise<boolean> | null = null;
+  readonly #options: HttpOptions;
+
+  constructor(options: HttpOptions) {
+    this.baseUrl = options.baseUrl;
+    this.#tokens = options.tokens;
+    this.#options = options;
+  }
+
+  /** A token that is good now, for requests that are not made by `fetch`. */
+  async token(): Promise<string> {
+    const { refreshToken, expiresAt } = this.#tokens;
+    if (refreshToken && expiresAt !== undefined && expiresAt - MARGIN < Date.now()) await this.#renew();
+    return this.#tokens.accessToken;
+  }
+
+  /** `fetch` for the SDK and for ourselves: where a request carries a token, it carries the newest. */
+  readonly fetch: typeof globalThis.fetch = async (input, init) => {
+    const headers = new Headers(init?.headers);
+    if (!headers.has("Authorization")) return this.#plain(input, init);
+    const used = await this.token();
+    headers.set("Authorization", `Bearer ${used}`);
+    const answer = await this.#plain(input, { ...init, headers });
+    if (answer.status !== 401 || !(await this.#isExpired(answer)) || !(await this.#renewed(used))) return answer;
+    headers.set("Authorization", `Bearer ${this.#tokens.accessToken}`);
+    return this.#plain(input, { ...init, headers });
+  };
+
+  /** A file, with the token. Rejects with a `Failure`. */
+  async download(path: string, signal?: AbortSignal): Promise<Blob> {
+    const answer = await this.fetch(this.baseUrl + path, { headers: { Authorization: "" }, ...(signal && { signal }) }).catch((cause: unknown) => {
+      throw failure(cause);
+    });
+    if (answer.ok) return answer.blob();
+    const said = record(await answer.json().catch(() => null));
+    throw failure({ errcode: text(said["errcode"]), httpStatus: answer.status, httpHeaders: answer.headers, data: said });
+  }
+
+  #plain(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+    return (this.#options.fetch ?? globalThis.fetch)(input, init);
+  }
+
+  async #isExpired(answer: Response): Promise<boolean> {
+    const said = record(await answer.clone().json().catch(() => null));
+    return said["errcode"] === "M_UNKNOWN_TOKEN";
+  }
+
+  /** Whether there is a newer token than the one that was refused. */
+  async #renewed(refused: string): Promise<boolean> {
+    if (this.#tokens.accessToken !== refused) return true;
+    return this.#tokens.refreshToken ? this.#renew() : false;
+  }
+
+  #renew(): Promise<boolean> {
+    this.#renewing ??= locked("salon.refresh", () => this.#ask()).finally(() => (this.#renewing = null));
+    return this.#renewing;
+  }
+
+  async #ask(): Promise<boolean> {
+    const stored = this.#options.stored?.();
+    if (stored && stored.accessToken !== this.#tokens.accessToken) {
+      this.#tokens = stored;
+      return true;
+    }
+    const answer = await this.#plain(`${this.baseUrl}/_matrix/client/v3/refresh`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ refresh_token: this.#tokens.refreshToken }),
+    });
+    if (!answer.ok) return false;
+    const said = record(await answer.json());
+    const lifetime = number(said["expires_in_ms"], -1);
+    this.#tokens = {
+      accessToken: text(said["access_token"]),
+      refreshToken: text(said["refresh_token"]) || this.#tokens.refreshToken,
+      ...(lifetime >= 0 && { expiresAt: Date.now() + lifetime }),
+    };
+    this.#options.onTokens?.(this.#tokens);
+    return true;
+  }
+}
+
+/** One at a time over all tabs, where the browser can. */
+export async function locked<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const locks = globalThis.navigator?.locks;
+  // The awaited result of `request` is what the callback gave.
+  return locks ? ((await locks.request(name, work)) as T) : work();
+}
+
+/** In one tab only: `work` is left out where another is at it. */
+export async function byOneTab(name: string, work: () => Promise<void>): Promise<void> {
+  const locks = globalThis.navigator?.locks;
+  if (!locks) return work();
+  await locks.request(name, { ifAvailable: true }, (lock) => (lock ? work() : undefined));
+}

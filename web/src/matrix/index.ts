@@ -1,0 +1,34 @@
+/**
+ * The only place that knows the SDK. It is loaded when somebody is about to sign in; all that others import statically is
+ * `types.ts`.
+ */
+import { MemoryStore } from "matrix-js-sdk/lib/store/memory";
+import { quiet } from "./logging";
+import type { Tokens } from "./http";
+import { Session } from "./session";
+import type { Matrix, StoredSession } from "./types";
+
+export interface OpenOptions {
+  /** Called with new tokens when the old ones have run out. */
+  readonly onTokens?: (tokens: Tokens) => void;
+  /** The tokens as they are kept: another tab may have renewed them. */
+  readonly stored?: () => Tokens | null;
+  /** Our server, where it is not the page's own. */
+  readonly baseUrl?: string;
+}
+
+/** Begins to follow somebody's session. Returns at once: `rooms.ready` says when there is something to see. */
+export async function openMatrix(session: StoredSession, options: OpenOptions = {}): Promise<Matrix> {
+  quiet();
+  const matrix = new Session({
+    baseUrl: options.baseUrl ?? location.origin,
+    userId: session.userId,
+    deviceId: session.deviceId,
+    tokens: session,
+    stored: options.stored,
+    onTokens: options.onTokens,
+    store: new MemoryStore(),
+  });
+  matrix.start();
+  return matrix;
+}
