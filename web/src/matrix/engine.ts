@@ -71,6 +71,8 @@ export class Engine implements Core {
       disableVoip: true,
       roomNameGenerator: (_id, state) => nameRoom(state),
     });
+    // Calls are not ours: nothing listens in each room for them.
+    this.client.matrixRTC.start = () => {};
     this.batch = new Batch((rooms) => this.#apply(rooms));
     this.account = new AccountData(this);
     this.connection = new ConnectionState(this.client);

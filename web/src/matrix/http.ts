@@ -44,12 +44,14 @@ export class Http {
   readonly fetch: typeof globalThis.fetch = async (input, init) => {
     const headers = new Headers(init?.headers);
     if (!headers.has("Authorization")) return this.#plain(input, init);
+    const ask = (token: string) => {
+      headers.set("Authorization", `Bearer ${token}`);
+      return this.#plain(input, { ...init, headers: [...headers] });
+    };
     const used = await this.token();
-    headers.set("Authorization", `Bearer ${used}`);
-    const answer = await this.#plain(input, { ...init, headers });
+    const answer = await ask(used);
     if (answer.status !== 401 || !(await this.#isExpired(answer)) || !(await this.#renewed(used))) return answer;
-    headers.set("Authorization", `Bearer ${this.#tokens.accessToken}`);
-    return this.#plain(input, { ...init, headers });
+    return ask(this.#tokens.accessToken);
   };
 
   /** A file, with the token. Rejects with a `Failure`. */
