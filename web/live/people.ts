@@ -49,9 +49,9 @@ export function closeAll(): void {
 }
 
 /** Waits until something holds; what it returns if that is not nothing. */
-export async function until<T>(look: () => T, timeout = 10_000): Promise<NonNullable<T>> {
+export async function until<T>(look: () => T | Promise<T>, timeout = 10_000): Promise<NonNullable<T>> {
   for (const end = Date.now() + timeout; ; await pause(10)) {
-    const found = look();
+    const found = await look();
     if (found) return found as NonNullable<T>;
     if (Date.now() > end) throw new Error(`It never came about: ${look.toString()}`);
   }

@@ -112,15 +112,7 @@ export class Engine implements Core {
   until<T>(look: () => T | null | undefined, timeout = PATIENCE): Promise<T> {
     return new Promise((resolve, reject) => {
       const give = () => reject(new Failure("offline", "The server's answer has not reached us in time"));
-      const waiter: Waiter = {
-        look: () => {
-          const found = look();
-          if (found === null || found === undefined) return false;
-          resolve(found);
-          return true;
-        },
-        give,
-      };
+      const waiter: Waiter = { look: () => settle(look, resolve, reject), give };
       if (waiter.look()) return;
       this.#waiters.add(waiter);
       const timer = setTimeout(() => {
@@ -161,4 +153,16 @@ export class Engine implements Core {
     for (const waiter of this.#waiters) if (waiter.look()) this.#waiters.delete(waiter);
     if (this.rooms.ready) void this.friends.tidy();
   }
+}
+
+/** Whether there is an answer, good or bad. */
+function settle<T>(look: () => T | null | undefined, resolve: (found: T) => void, reject: (cause: unknown) => void): boolean {
+  try {
+    const found = look();
+    if (found === null || found === undefined) return false;
+    resolve(found);
+  } catch (cause) {
+    reject(cause);
+  }
+  return true;
 }

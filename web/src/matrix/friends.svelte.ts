@@ -32,7 +32,7 @@ export class FriendsState implements Friends {
   #stale = true;
   #hidden: ReadonlySet<RoomId> = new Set();
   readonly #asked = new Set<string>();
-  readonly #notBefore = new Map<RoomId, number>();
+  readonly #notBefore = new Map<string, number>();
 
   constructor(private readonly core: Core) {
     core.client.on(ClientEvent.AccountData, (event) => {
@@ -159,22 +159,22 @@ export class FriendsState implements Friends {
 
   /** What follows from the mapping without anybody's doing: mutual requests, and rooms made twice. Done by one tab. */
   async tidy(): Promise<void> {
-    const chores = this.#chores().filter(({ room }) => (this.#notBefore.get(room) ?? 0) < Date.now());
+    const chores = this.#chores().filter(({ key }) => (this.#notBefore.get(key) ?? 0) < Date.now());
     if (chores.length === 0) return;
     // Whether it works or not: what a sync brings next is no reason to try again at once.
-    for (const { room } of chores) this.#notBefore.set(room, Date.now() + TIDY_AGAIN);
+    for (const { key } of chores) this.#notBefore.set(key, Date.now() + TIDY_AGAIN);
     await byOneTab(`salon.friends.${this.core.me}`, async () => {
       for (const { todo } of chores) await todo().catch(() => undefined);
     });
   }
 
-  #chores(): { room: RoomId; todo: () => Promise<unknown> }[] {
+  #chores(): { key: string; todo: () => Promise<unknown> }[] {
     const { me } = this.core;
     const twice = [...map.superfluous(me, this.#direct, this.#rooms), ...map.deserted(this.#view, this.#direct, this.#rooms)];
     return [
-      ...map.mutual(this.#view).map(({ user, room }) => ({ room, todo: () => this.#acceptRoom(user, room) })),
-      ...twice.map(({ user, room, kept }) => ({ room, todo: () => this.#prune(user, room, kept) })),
-      ...this.#toRaise().map(({ user, room }) => ({ room, todo: () => this.#room(room).members.setPower(user, EQUAL) })),
+      ...map.mutual(this.#view).map(({ user, room }) => ({ key: `accept ${room}`, todo: () => this.#acceptRoom(user, room) })),
+      ...twice.map(({ user, room, kept }) => ({ key: `prune ${room}`, todo: () => this.#prune(user, room, kept) })),
+      ...this.#toRaise().map(({ user, room }) => ({ key: `raise ${room}`, todo: () => this.#room(room).members.setPower(user, EQUAL) })),
     ];
   }
 

@@ -1,7 +1,7 @@
 /** What a room can be told to do. What it shows stands in `roombase.svelte.ts`. */
 import { aliasOf } from "./alias";
 import { path } from "./core";
-import { failure, orMissing } from "./errors";
+import { Failure, failure, orMissing } from "./errors";
 import type { Content } from "./raw";
 import { changesFor } from "./pushrules";
 import { FAVOURITE, LOW_PRIORITY, MARKED, RoomBase, type Shown } from "./roombase.svelte";
@@ -21,9 +21,16 @@ export class RoomState extends RoomBase implements Room {
 
   async accept(): Promise<void> {
     await this.#shown({ membership: "join" }, async () => {
-      await this.#post("join");
-      await this.core.rooms.whenJoined(this.id);
+      await this.#post("join").catch(withdrawn);
+      await this.core.until(() => this.#isIn());
     });
+  }
+
+  /** Whether a sync has brought that I am in it. Who is thrown out in the same moment never was. */
+  #isIn(): true | null {
+    const { membership } = this.facts;
+    if (membership === "leave" || membership === "ban") withdrawn(new Failure("forbidden", "", "M_FORBIDDEN"));
+    return membership === "join" || null;
   }
 
   async decline(): Promise<void> {
@@ -197,4 +204,11 @@ export class RoomState extends RoomBase implements Room {
     const facts = this.facts;
     return (Object.keys(patch) as (keyof Shown)[]).every((key) => facts[key] === patch[key]);
   }
+}
+
+/** Where nobody is left to let one in, servers know no such room. */
+function withdrawn(cause: unknown): never {
+  const error = failure(cause);
+  if (error.kind === "forbidden" || error.kind === "notFound") throw new Failure("forbidden", "The invite was withdrawn", error.errcode, 0, { cause });
+  throw error;
 }
