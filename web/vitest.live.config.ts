@@ -10,8 +10,8 @@ export default defineConfig({
     environment: "jsdom",
     include: ["live/**/*.test.ts"],
     globalSetup: "live/server.ts",
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     fileParallelism: false,
   },
 });

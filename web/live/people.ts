@@ -12,11 +12,28 @@ export interface Somebody {
   readonly matrix: Matrix;
   /** A request beside our module, as another client would make it. */
   ask<T = Record<string, unknown>>(method: string, path: string, body?: object): Promise<T>;
+  /** Cuts their way to the server, also for what is under way, or mends it. */
+  cut(off: boolean): void;
   /** The same person in a second tab or on a second device. */
   again(): Promise<Matrix>;
 }
 
 const open: Matrix[] = [];
+
+const network = globalThis.fetch;
+const cutOff = new Map<string, { isOff: boolean; underWay: Set<(cause: Error) => void> }>();
+
+globalThis.fetch = (input, init) => {
+  const line = cutOff.get(new Headers(init?.headers).get("Authorization") ?? "");
+  if (!line) return network(input, init);
+  if (line.isOff) return Promise.reject(new TypeError("Failed to fetch"));
+  return new Promise((resolve, reject) => {
+    line.underWay.add(reject);
+    void network(input, init)
+      .then(resolve, reject)
+      .finally(() => line.underWay.delete(reject));
+  });
+};
 
 export async function somebody(name: string): Promise<Somebody> {
   const baseUrl = inject("baseUrl");
@@ -35,12 +52,18 @@ export async function somebody(name: string): Promise<Somebody> {
   };
   const ask = async <T>(method: string, path: string, body?: object): Promise<T> => {
     const init = { method, headers: { Authorization: `Bearer ${session.accessToken}` }, ...(body && { body: JSON.stringify(body) }) };
-    const response = await fetch(baseUrl + path, init);
+    const response = await network(baseUrl + path, init);
     const said: unknown = await response.json();
     if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(said)}`);
     return said as T;
   };
-  return { id: session.userId, session, matrix: await again(), ask, again };
+  const line = { isOff: false, underWay: new Set<(cause: Error) => void>() };
+  cutOff.set(`Bearer ${session.accessToken}`, line);
+  const cut = (off: boolean) => {
+    line.isOff = off;
+    if (off) for (const reject of line.underWay) reject(new TypeError("Failed to fetch"));
+  };
+  return { id: session.userId, session, matrix: await again(), ask, cut, again };
 }
 
 /** Lets go of all sessions that were opened. */
@@ -49,7 +72,7 @@ export function closeAll(): void {
 }
 
 /** Waits until something holds; what it returns if that is not nothing. */
-export async function until<T>(look: () => T | Promise<T>, timeout = 10_000): Promise<NonNullable<T>> {
+export async function until<T>(look: () => T | Promise<T>, timeout = 20_000): Promise<NonNullable<T>> {
   for (const end = Date.now() + timeout; ; await pause(10)) {
     const found = await look();
     if (found) return found as NonNullable<T>;

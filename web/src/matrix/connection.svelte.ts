@@ -1,5 +1,6 @@
 /** Whether the server answers. */
 import { ClientEvent, type MatrixClient } from "matrix-js-sdk/lib/client";
+import { Method } from "matrix-js-sdk/lib/http-api/method";
 import { SyncState } from "matrix-js-sdk/lib/sync";
 import { HttpApiEvent } from "matrix-js-sdk/lib/http-api/interface";
 import type { Connection } from "./types";
@@ -10,6 +11,7 @@ const PATIENCE = 2500;
 /** How often to look whether the server is back, ms: soon at first, then less and less. */
 const FIRST_RETRY = 500;
 const LAST_RETRY = 15_000;
+const PROBE_TIMEOUT = 10_000;
 
 export class ConnectionState implements Connection {
   #state = $state<Connection["state"]>("starting");
@@ -17,6 +19,7 @@ export class ConnectionState implements Connection {
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #offlineTimer: ReturnType<typeof setTimeout> | undefined;
   #pause = FIRST_RETRY;
+  #stopped = false;
   readonly #back: (() => void)[] = [];
 
   constructor(private readonly client: MatrixClient) {
@@ -39,12 +42,18 @@ export class ConnectionState implements Connection {
     this.client.retryImmediately();
   }
 
+  /** A request has reached nobody, although the sync still waits: it is looked into. */
+  doubt(): void {
+    if (this.#state === "online") this.#isGone();
+  }
+
   /** Calls back each time that the server answers again. */
   onBack(listener: () => void): void {
     this.#back.push(listener);
   }
 
   stop(): void {
+    this.#stopped = true;
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#offlineTimer);
     this.client.off(ClientEvent.Sync, this.#onSync);
@@ -71,6 +80,7 @@ export class ConnectionState implements Connection {
   };
 
   #isBack(): void {
+    if (this.#state === "signedOut" || this.#stopped) return;
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#offlineTimer);
     this.#offlineTimer = undefined;
@@ -80,11 +90,23 @@ export class ConnectionState implements Connection {
   }
 
   #isGone(): void {
+    if (this.#state === "signedOut" || this.#stopped) return;
     if (globalThis.navigator?.onLine === false) this.#onOffline();
     this.#offlineTimer ??= setTimeout(this.#onOffline, PATIENCE);
     clearTimeout(this.#retryTimer);
-    this.#retryTimer = setTimeout(() => this.client.retryImmediately(), this.#pause);
+    this.#retryTimer = setTimeout(() => void this.#probe(), this.#pause);
     this.#pause = Math.min(this.#pause * 2, LAST_RETRY);
+  }
+
+  /** The SDK looks whether the server is back where a sync has failed; where one still waits, we do. */
+  async #probe(): Promise<void> {
+    if (this.client.retryImmediately()) return;
+    try {
+      await this.client.http.authedRequest(Method.Get, "/account/whoami", undefined, undefined, { localTimeoutMs: PROBE_TIMEOUT });
+      this.#isBack();
+    } catch {
+      this.#isGone();
+    }
   }
 
   readonly #onOffline = (): void => {

@@ -55,7 +55,7 @@ export class RoomDirectory implements Directory {
       memberCount: number(entry["num_joined_members"], 0),
       // The directory leaves out what is the rule: that anybody joins.
       joinRule: joinRule(entry["join_rule"] ?? "public"),
-      membership: this.core.rooms.get(id)?.membership ?? (text(entry["membership"]) as Membership | "") ?? null,
-    } as PublicRoom;
+      membership: this.core.rooms.get(id)?.membership ?? ((text(entry["membership"]) || null) as Membership | null),
+    };
   }
 }

@@ -207,7 +207,9 @@ export class FriendsState implements Friends {
       await this.core.request("POST", path`/_matrix/client/v3/rooms/${room_id}/leave`, { body: {} }).catch(() => undefined);
       throw failure(cause);
     }
-    return this.core.rooms.whenJoined(room_id);
+    const room = await this.core.rooms.whenJoined(room_id);
+    await this.core.until(() => this.#view.sent.has(user) || this.#view.friends.has(user) || null);
+    return room;
   }
 
   /** Invites to a room that exists; says whether one may. */

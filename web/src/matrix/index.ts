@@ -2,6 +2,7 @@
  * The only place that knows the SDK. It is loaded when somebody is about to sign in; all that others import statically is
  * `types.ts`.
  */
+import "./compat";
 import { MemoryStore } from "matrix-js-sdk/lib/store/memory";
 import { quiet } from "./logging";
 import type { Tokens } from "./http";

@@ -150,9 +150,12 @@ export class Outbox {
         await this.#handed(entry, id);
       } catch (cause) {
         const error = failure(cause);
-        if (error.kind === "offline") await this.#wait(pause);
-        else if (error.kind === "limited") await this.#wait(error.retryAfter);
-        else this.#refused(entry, error);
+        if (error.kind === "offline") {
+          this.core.connection.doubt();
+          await this.#wait(pause);
+        }
+        if (error.kind === "limited") await this.#wait(error.retryAfter);
+        if (error.kind !== "offline" && error.kind !== "limited") this.#refused(entry, error);
         pause = Math.min(pause * 2, LAST_PAUSE);
       }
     }

@@ -75,7 +75,10 @@ export class RoomsState implements Rooms {
         initial_state: avatar ? [{ type: "m.room.avatar", state_key: "", content: { url: avatar } }] : [],
       },
     });
-    return this.whenJoined(room_id);
+    const room = await this.whenJoined(room_id);
+    // A sync may come while the room is being made: the name is the last of it.
+    await this.core.until(() => (options.name ? room.facts.title : room.state("m.room.history_visibility")) || null);
+    return room;
   }
 
   async join(idOrAlias: string, via?: readonly string[]): Promise<RoomState> {

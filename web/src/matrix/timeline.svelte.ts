@@ -209,9 +209,12 @@ export class TimelineState implements Timeline {
       for (let page = 0; page < EMPTY_PAGES && this.#items.length === before; page++) {
         const timeline = end();
         if (!timeline || this.#token(timeline, direction) === null) break;
-        await attempt(() => this.core.client.paginateEventTimeline(timeline, { backwards: direction === BACK, limit: PAGE }));
+        const more = await attempt(() => this.core.client.paginateEventTimeline(timeline, { backwards: direction === BACK, limit: PAGE }));
         this.update();
         this.#build();
+        // Nothing is newer, although what the sync brought does not lie against it.
+        if (!more && direction === FORTH) this.#anchor = null;
+        if (!more) break;
       }
       if (this.#chain().includes(this.#live)) this.#anchor = null;
     } catch (cause) {
