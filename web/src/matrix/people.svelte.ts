@@ -15,12 +15,16 @@ export class PersonState implements Person {
   avatar = $state.raw<string | null>(null);
   presence = $state.raw<Presence | null>(null);
 
+  /** How often it was told anew: an answer that was overtaken meanwhile is of no use. */
+  told = 0;
+
   constructor(readonly id: UserId) {
     this.name = localpart(id);
   }
 
   /** Takes over what a profile says. */
   take(name: string, avatar: string | null): void {
+    this.told++;
     this.name = name.trim() || localpart(this.id);
     this.avatar = avatar;
   }
@@ -53,9 +57,10 @@ export class PeopleState implements People {
 
   async fetch(id: UserId): Promise<Person> {
     const person = this.#known.get(id) ?? new PersonState(id);
+    const { told } = person;
     const profile = await this.core.request<Content>("GET", path`/_matrix/client/v3/profile/${id}`);
     this.#asked.add(id);
-    person.take(text(profile["displayname"]), mxc(profile["avatar_url"]));
+    if (person.told === told) person.take(text(profile["displayname"]), mxc(profile["avatar_url"]));
     this.#known.set(id, person);
     return person;
   }
@@ -105,6 +110,7 @@ export class PeopleState implements People {
     this.#ignored = users;
     this.#ignoredSet = new Set(users);
     this.core.friends.changed();
+    this.core.rooms.renew();
   };
 
   #fromDirectory(entry: Content): Person {

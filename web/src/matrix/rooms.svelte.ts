@@ -126,6 +126,14 @@ export class RoomsState implements Rooms {
     this.core.batch.once(this.#nothing);
   }
 
+  /** All that was said has to be looked at anew, as when somebody is ignored. */
+  renew(): void {
+    for (const room of this.#all.values()) {
+      room.timeline.renew();
+      this.core.batch.room(room.id, Part.timeline | Part.typing);
+    }
+  }
+
   outboxChanged(room: RoomId): void {
     this.core.batch.room(room, Part.timeline);
     this.core.batch.flush();
