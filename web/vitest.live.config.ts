@@ -3,7 +3,7 @@ import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { svelteTesting } from "@testing-library/svelte/vite";
 import { defineConfig } from "vite";
 
-// Tests of `src/matrix/` against a running server: SALON_URL says where, or SALON_BIN which program to start.
+// Tests of `src/matrix/` against a running server: LIVE_URL says where, or LIVE_SALON which program to start.
 export default defineConfig({
   plugins: [svelte(), svelteTesting()],
   test: {

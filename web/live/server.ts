@@ -1,4 +1,4 @@
-/** Starts a Salon of its own for the tests, on a folder that is thrown away, unless SALON_URL names one that runs. */
+/** Starts a Salon of its own for the tests, on a folder that is thrown away, unless LIVE_URL names one that runs. */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -13,13 +13,13 @@ declare module "vitest" {
 }
 
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
-  const running = process.env["SALON_URL"];
+  const running = process.env["LIVE_URL"];
   if (running) {
     project.provide("baseUrl", running);
     return undefined;
   }
-  const program = process.env["SALON_BIN"];
-  if (!program) throw new Error("Set SALON_BIN to a salon, or SALON_URL to where one runs");
+  const program = process.env["LIVE_SALON"];
+  if (!program) throw new Error("Set LIVE_SALON to a salon, or LIVE_URL to where one runs");
   const folder = mkdtempSync(join(tmpdir(), "salon-live-"));
   const port = await freePort();
   const baseUrl = `http://127.0.0.1:${port}`;
