@@ -239,7 +239,9 @@ export class FriendsState implements Friends {
   async #prune(user: UserId, id: RoomId, kept: RoomId): Promise<void> {
     const room = this.#room(id);
     room.goesOn(kept);
-    if (room.sdk.getMember(user)?.membership === "invite") await room.members.kick(user, "");
+    // An invite that nobody will answer is withdrawn; who has joined meanwhile leaves by themselves.
+    const isIn = room.facts.membership === "join";
+    if (isIn && room.sdk.getMember(user)?.membership === "invite" && (await this.#askMembership(id, user)) === "invite") await room.members.kick(user, "");
     await this.#leaveBehind(user, [id]);
   }
 

@@ -202,6 +202,12 @@ describe("asked again", () => {
     expect(deserted(view, direct, rooms)).toEqual([{ user: BOB, room: "!a", kept: "!b" }]);
   });
 
+  it("lets a silent room go that I was put out of, as the other side tidied up first", () => {
+    const rooms = [room("!a", { mine: "leave", members: { [BOB]: "join" } }), room("!b", { members: { [BOB]: "join" } })];
+    const view = mapFriends({ me: ME, direct, rooms, ignored: () => false });
+    expect(deserted(view, direct, rooms)).toEqual([{ user: BOB, room: "!a", kept: "!b" }]);
+  });
+
   it("keeps a deserted room that holds words", () => {
     const rooms = [room("!a", { members: { [BOB]: "leave" }, silent: false }), room("!b", { members: { [BOB]: "join" } })];
     const view = mapFriends({ me: ME, direct, rooms, ignored: () => false });

@@ -142,15 +142,22 @@ export function superfluous(me: string, direct: Direct, rooms: readonly Candidat
   return gone;
 }
 
-/** Rooms of my own that somebody declined or left without a word, now that we have another: only I am in them. */
+/**
+ * Rooms without a word that lead nowhere, now that we have another: somebody declined or left and only I am in them, or I
+ * was put out of them while they were tidied up on the other side.
+ */
 export function deserted(view: FriendsView, direct: Direct, rooms: readonly Candidate[]): { readonly user: string; readonly room: string; readonly kept: string }[] {
   const byId = new Map(rooms.map((room) => [room.id, room]));
   return [...view.friends].flatMap(([user, kept]) =>
     (direct.get(user) ?? [])
       .map((id) => byId.get(id))
-      .filter((room) => room?.mine === "join" && room.id !== kept && room.silent && room.people <= 1 && room.member(user) === "leave")
-      .map((room) => ({ user, room: (room as Candidate).id, kept })),
+      .filter((room): room is Candidate => room !== undefined && room.id !== kept && room.silent && isDead(room, user))
+      .map((room) => ({ user, room: room.id, kept })),
   );
+}
+
+function isDead(room: Candidate, user: string): boolean {
+  return room.mine === "leave" || (room.mine === "join" && room.people <= 1 && room.member(user) === "leave");
 }
 
 /** A room to ask somebody again in: one that I am in and they are not, not banned and not in it with others. */
