@@ -15,6 +15,7 @@ pub mod event;
 pub mod http;
 pub mod ids;
 pub mod json;
+pub mod push;
 pub mod rooms;
 pub mod state;
 pub mod store;

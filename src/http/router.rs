@@ -45,6 +45,7 @@ fn client_v3() -> Router<Arc<App>> {
         .merge(accounts())
         .merge(room_events())
         .merge(user_data())
+        .merge(push())
         .merge(memberships())
         .merge(room_state())
         .merge(syncing())
@@ -86,10 +87,21 @@ fn user_data() -> Router<Arc<App>> {
         .route("/user/{userId}/rooms/{roomId}/account_data/{type}", in_room)
         .route("/user/{userId}/rooms/{roomId}/tags", get(account_data::tags))
         .route("/user/{userId}/rooms/{roomId}/tags/{tag}", put(account_data::set_tag).delete(account_data::delete_tag))
-        .route("/pushrules/", get(push_rules::all))
-        .route("/pushrules/global/", get(push_rules::global))
         .route("/user/{userId}/filter", post(filter::define))
         .route("/user/{userId}/filter/{filterId}", get(filter::get))
+}
+
+/// Of what users want to hear.
+fn push() -> Router<Arc<App>> {
+    let rule = get(push_rules::get).put(push_rules::put).delete(push_rules::delete);
+    let enabled = get(push_rules::is_enabled).put(push_rules::enable);
+    let actions = get(push_rules::actions).put(push_rules::set_actions);
+    Router::new()
+        .route("/pushrules/", get(push_rules::all))
+        .route("/pushrules/global/", get(push_rules::global))
+        .route("/pushrules/global/{kind}/{ruleId}", rule)
+        .route("/pushrules/global/{kind}/{ruleId}/enabled", enabled)
+        .route("/pushrules/global/{kind}/{ruleId}/actions", actions)
 }
 
 /// Events of rooms.

@@ -14,14 +14,19 @@ use crate::{
     error::{Error, Result},
     ids::{Position, RoomNum, UserNum},
     json::ObjectWriter,
+    push,
     store::{
         Commit, Family, Key, LogEntry, Notice, Read, Snapshot, StoreError, decode,
         keys::{self, Index, KeyBuilder},
     },
 };
 
+/// The type that lists whom a user ignores.
+pub const IGNORED_USERS: &str = "m.ignored_user_list";
 /// The content of one type may have this many bytes.
 const MAX_CONTENT: usize = 64 << 10;
+/// Changes of push rules may have this many bytes.
+const MAX_PUSH_RULES: usize = 256 << 10;
 /// A type may have this many bytes.
 const MAX_TYPE: usize = 255;
 /// All of a user's account data may have this many bytes, names included.
@@ -79,7 +84,7 @@ pub fn weight(kind: &str, content: &str) -> u64 {
 }
 
 impl Users {
-    /// The content of a type, `None` if there is none (any more).
+    /// The content of a type, `None` if there is none (any more). Push rules there always are.
     pub fn account_data(
         &self,
         read: &impl Read,
@@ -87,6 +92,9 @@ impl Users {
         room: Option<RoomNum>,
         kind: &str,
     ) -> Result<Option<String>> {
+        if room.is_none() && kind == push::ACCOUNT_DATA {
+            return self.push_rules_content(read, user).map(Some);
+        }
         let row: Option<AccountDataRow> = read.get_row(Family::Index, &key(user, room, kind))?;
         Ok(row.map(|row| row.content).filter(|content| !content.is_empty()))
     }
@@ -128,7 +136,8 @@ impl Users {
             let size: u64 = latest.get_row(Family::Index, &size_key(user))?.unwrap_or_default();
             let replaced = before.as_ref().map_or(0, |row| weight(kind, &row.content));
             let size = size.saturating_sub(replaced) + weight(kind, &content);
-            if content.len() > MAX_CONTENT || size > MAX_TOTAL {
+            let most = if kind == push::ACCOUNT_DATA { MAX_PUSH_RULES } else { MAX_CONTENT };
+            if content.len() > most || size > MAX_TOTAL {
                 return Err(Error::new(413, "M_TOO_LARGE", "This is too much account data to be kept here."));
             }
             self.store.commit(|position| {
@@ -163,9 +172,14 @@ impl Users {
         Ok(changed)
     }
 
-    /// All that there is: what is global first, then by room.
+    /// All that there is: the push rules, then what is global, then by room.
     pub fn all_account_data(&self, snapshot: &Snapshot, user: UserNum) -> Result<Vec<AccountData>> {
-        Self::account_data_below(snapshot, &KeyBuilder::user(user, Index::AccountData).build())
+        let content = self.push_rules_content(snapshot, user)?;
+        let mut all = vec![AccountData { room: None, kind: push::ACCOUNT_DATA.to_owned(), content }];
+        let mut stored = Self::account_data_below(snapshot, &KeyBuilder::user(user, Index::AccountData).build())?;
+        stored.retain(|data| data.room.is_some() || data.kind != push::ACCOUNT_DATA);
+        all.append(&mut stored);
+        Ok(all)
     }
 
     /// All that there is of one room.
@@ -188,8 +202,17 @@ impl Users {
 
     /// Whom the user ignores. What is malformed in their list ignores nobody.
     pub fn ignored_users(&self, read: &impl Read, user: UserNum) -> Result<HashSet<OwnedUserId>> {
-        let content = self.account_data(read, user, None, "m.ignored_user_list")?;
-        Ok(content.map(|content| parse_ignored(&content)).unwrap_or_default())
+        Ok(self.ignored_users_since(read, user)?.0)
+    }
+
+    /// Whom the user ignores, and where they changed that last.
+    pub(super) fn ignored_users_since(
+        &self,
+        read: &impl Read,
+        user: UserNum,
+    ) -> Result<(HashSet<OwnedUserId>, Position)> {
+        let row: Option<AccountDataRow> = read.get_row(Family::Index, &key(user, None, IGNORED_USERS))?;
+        Ok(row.map(|row| (parse_ignored(&row.content), row.position)).unwrap_or_default())
     }
 
     /// Whether the user wants no invites (client-server API, "Invite permission").

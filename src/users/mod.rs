@@ -14,6 +14,7 @@ mod locks;
 mod passwords;
 pub mod presence;
 mod profiles;
+mod push_rules;
 pub mod rows;
 mod sessions;
 mod shared_secret;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use ruma::{OwnedDeviceId, OwnedServerName, OwnedUserId};
 
 pub use self::{
-    account_data::AccountData,
+    account_data::{AccountData, IGNORED_USERS},
     accounts::NewAccount,
     devices::Device,
     interactive::{AuthData, Operation, Stage},

@@ -18,6 +18,7 @@ mod messages;
 mod mutual_rooms;
 mod notes;
 mod presence;
+mod push_rules;
 mod receipts;
 mod relations;
 mod room_state;
