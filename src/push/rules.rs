@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 const PERSONAL: [&str; 2] = [".m.rule.invite_for_me", ".m.rule.is_user_mention"];
 
 /// Stands for a user where the rules that name one don't matter.
-const NOBODY: &UserId = user_id!("@nobody:localhost");
+fn nobody() -> &'static UserId {
+    user_id!("@nobody:localhost")
+}
 
 /// The kinds of rules, in the order in which they are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -105,7 +107,7 @@ impl RuleSet {
     /// The predefined rules without those that name their user: what they make of an event holds for everybody whom
     /// the event does not name ([`super::PushEvent::names`]).
     pub fn impersonal() -> Self {
-        let mut rules = Self::predefined(NOBODY);
+        let mut rules = Self::predefined(nobody());
         rules.r#override.retain(|rule| !PERSONAL.contains(&rule.rule_id.as_str()));
         rules
     }
@@ -211,7 +213,7 @@ impl Changes {
         if self.actions.is_empty() {
             return false;
         }
-        let predefined = RuleSet::predefined(NOBODY);
+        let predefined = RuleSet::predefined(nobody());
         let rule = |name: &str| Kind::ALL.iter().find_map(|kind| predefined.get(*kind, name));
         !self
             .actions

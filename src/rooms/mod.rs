@@ -38,6 +38,7 @@ pub mod summary;
 pub mod timeline;
 mod transactions;
 pub mod typing;
+pub mod unread;
 pub mod upgrade;
 pub mod view;
 pub mod visibility;
@@ -81,6 +82,7 @@ pub struct Rooms {
     aliases: Aliases,
     carried: Carried,
     trimmed: Trimmed,
+    unread: unread::UnreadCache,
 }
 
 impl Rooms {
@@ -108,6 +110,7 @@ impl Rooms {
             aliases: Aliases::default(),
             carried: Carried::new(Position(0)),
             trimmed: Trimmed::default(),
+            unread: unread::UnreadCache::default(),
         }
     }
 

@@ -38,11 +38,7 @@ pub type Ignored = Arc<HashSet<UserNum>>;
 impl Rooms {
     /// Whom a user ignores, as far as they ever sent something here.
     pub fn ignored(&self, snapshot: &Snapshot<'_>, users: &Users, user: UserNum) -> Result<Ignored> {
-        let mut ignored = HashSet::new();
-        for user in users.ignored_users(snapshot, user)? {
-            ignored.extend(self.store.user_num(&user)?);
-        }
-        Ok(Arc::new(ignored))
+        Ok(users.attention(snapshot, user)?.ignored())
     }
 }
 

@@ -30,7 +30,7 @@ const MAX_HOPS: usize = 3;
 /// Receipts of a room that a client is told when it comes to know the room: the newest.
 const MAX_RECEIPTS: usize = 2_000;
 /// The thread of all that is in none.
-const MAIN: &str = "main";
+pub(super) const MAIN: &str = "main";
 
 /// Who learns of a receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -136,6 +136,8 @@ impl Rooms {
 impl Receipt {
     fn write(&self, commit: &mut Commit, room: RoomNum, position: Position) {
         commit.put_row(Family::Ephemeral, keys::room_position(room, position), self);
+        // What the user has not read is to be counted again.
+        commit.notify(Notice::User(self.user));
         match self.kind {
             ReceiptKind::Read => {
                 commit.notify(Notice::Room(room));
@@ -144,7 +146,6 @@ impl Receipt {
             ReceiptKind::ReadPrivate => {
                 let entry = FeedEntry::PrivateReceipt(room);
                 commit.put_row(Family::Feed, keys::user_position(self.user, position), &entry);
-                commit.notify(Notice::User(self.user));
             }
         }
     }

@@ -11,7 +11,10 @@ use crate::{
     error::Result,
     ids::Position,
     json::{ArrayWriter, ObjectWriter},
-    rooms::timeline::Point,
+    rooms::{
+        timeline::Point,
+        unread::{Count, Unread},
+    },
 };
 
 /// Which stretch of a room's life is told.
@@ -26,11 +29,19 @@ pub(super) struct Stretch {
     pub joined: bool,
 }
 
-/// Rendered events for the parts of a room that are not in its DAG.
+/// What is said of a room that is not in its DAG: rendered events, and of a joined one what is unread.
 #[derive(Default)]
 pub(super) struct Extras {
     pub ephemeral: Vec<Vec<u8>>,
     pub account_data: Vec<Vec<u8>>,
+    pub unread: Option<Unread>,
+}
+
+impl Extras {
+    fn is_news(&self, since: Option<Position>) -> bool {
+        let counts = self.unread.as_ref().is_some_and(|unread| since.is_none_or(|since| unread.changed > since));
+        counts || !self.ephemeral.is_empty() || !self.account_data.is_empty()
+    }
 }
 
 /// Writes what is new of the room; `false`, and nothing, if nothing is.
@@ -66,7 +77,7 @@ pub(super) fn write(
     };
     let state = state::read(reader, &chunk, &wanted, (&sync.app.rooms.lazy_members, &heroes))?;
     let nothing = chunk.events.is_empty() && !chunk.limited && state.events.is_empty();
-    if nothing && !new_to_client && extras.ephemeral.is_empty() && extras.account_data.is_empty() {
+    if nothing && !new_to_client && !extras.is_news(stretch.since) {
         return Ok(false);
     }
 
@@ -82,14 +93,31 @@ pub(super) fn write(
         summary.write(room.key("summary"));
     }
     write_timeline(room.key("timeline"), reader, &chunk)?;
-    if stretch.joined {
-        room.json("unread_notifications", br#"{"highlight_count":0,"notification_count":0}"#);
-        if sync.filter.unread_threads() {
-            room.json("unread_thread_notifications", b"{}");
-        }
+    if let Some(unread) = &extras.unread {
+        write_unread(&mut room, unread, sync.filter.unread_threads());
     }
     room.close();
     Ok(true)
+}
+
+/// The numbers of what is unread, of the whole room or by thread.
+fn write_unread(room: &mut ObjectWriter<'_>, unread: &Unread, by_thread: bool) {
+    let counts = &unread.counts;
+    write_count(room.key("unread_notifications"), if by_thread { counts.main } else { counts.total() });
+    if by_thread {
+        let mut threads = room.object("unread_thread_notifications");
+        for (root, count) in &counts.threads {
+            write_count(threads.text_key(root), *count);
+        }
+        threads.close();
+    }
+}
+
+fn write_count(out: &mut Vec<u8>, count: Count) {
+    let mut object = ObjectWriter::open(out);
+    object.integer("highlight_count", count.highlights);
+    object.integer("notification_count", count.notifications);
+    object.close();
 }
 
 /// `{"events": […]}` of rendered events.

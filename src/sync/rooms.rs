@@ -14,6 +14,7 @@ use crate::{
     error::Result,
     ids::{Position, RoomNum},
     json::ObjectWriter,
+    push,
     rooms::{
         onlooker::{Ignored, Onlooker},
         render::Reader,
@@ -22,7 +23,7 @@ use crate::{
         visibility::Eyes,
     },
     store::{Family, decode, keys},
-    users::feed::FeedEntry,
+    users::{IGNORED_USERS, feed::FeedEntry},
 };
 
 /// The `rooms` of an answer.
@@ -50,6 +51,9 @@ impl Builder<'_> {
         let ignored = self.app.rooms.ignored(&self.snapshot, &self.app.users, self.session.user)?;
         let mut rooms: Vec<RoomNum> = self.touched_rooms();
         rooms.extend(feed.memberships.iter().chain(&feed.receipts).chain(account_data.keys().flatten()));
+        if since.is_some() && counts_all_anew(account_data) {
+            rooms.extend(self.joined.iter());
+        }
         if since.is_none() {
             rooms.extend(own_rooms(&self.snapshot, self.session.user)?.others());
         }
@@ -75,6 +79,7 @@ impl Builder<'_> {
                     let extras = Extras {
                         ephemeral: self.ephemeral((number, &room_id), known)?,
                         account_data: self.room_account_data(&room_id, account_data.get(&Some(number))),
+                        unread: Some(self.app.rooms.unread(&self.snapshot, self.session.user, (number, own.since))?),
                     };
                     let stretch = self.stretch(known, self.now.position, true);
                     self.tell((number, &room_id, own), &stretch, (&extras, &ignored), &mut body)?.then_some(0)
@@ -196,6 +201,12 @@ impl Builder<'_> {
         }
         Ok(feed)
     }
+}
+
+/// Whether the user's rules or ignored users have changed, and with them what is unread in any room.
+fn counts_all_anew(account_data: &AccountDataByRoom) -> bool {
+    let mut global = account_data.get(&None).into_iter().flatten();
+    global.any(|data| [push::ACCOUNT_DATA, IGNORED_USERS].contains(&data.kind.as_str()))
 }
 
 /// Who sent an invite, by its stripped state.

@@ -200,17 +200,8 @@ impl Users {
         Ok(all)
     }
 
-    /// Whom the user ignores. What is malformed in their list ignores nobody.
-    pub fn ignored_users(&self, read: &impl Read, user: UserNum) -> Result<HashSet<OwnedUserId>> {
-        Ok(self.ignored_users_since(read, user)?.0)
-    }
-
-    /// Whom the user ignores, and where they changed that last.
-    pub(super) fn ignored_users_since(
-        &self,
-        read: &impl Read,
-        user: UserNum,
-    ) -> Result<(HashSet<OwnedUserId>, Position)> {
+    /// Whom the user ignores, and where they changed that last. What is malformed in their list ignores nobody.
+    pub fn ignored_users(&self, read: &impl Read, user: UserNum) -> Result<(HashSet<OwnedUserId>, Position)> {
         let row: Option<AccountDataRow> = read.get_row(Family::Index, &key(user, None, IGNORED_USERS))?;
         Ok(row.map(|row| (parse_ignored(&row.content), row.position)).unwrap_or_default())
     }

@@ -5,6 +5,7 @@
 
 mod account_data;
 mod accounts;
+mod attention;
 mod devices;
 mod directory;
 pub mod feed;
@@ -29,6 +30,7 @@ use ruma::{OwnedDeviceId, OwnedServerName, OwnedUserId};
 pub use self::{
     account_data::{AccountData, IGNORED_USERS},
     accounts::NewAccount,
+    attention::Attention,
     devices::Device,
     interactive::{AuthData, Operation, Stage},
     profiles::Profile,
@@ -71,6 +73,7 @@ pub struct Users {
     interactive: InteractiveSessions,
     nonces: Nonces,
     directory: directory::Directory,
+    attentions: attention::Attentions,
     /// Who is there.
     pub presence: Presence,
 }
@@ -95,6 +98,7 @@ impl Users {
             interactive: InteractiveSessions::new(),
             nonces: Nonces::new(),
             directory: directory::Directory::default(),
+            attentions: attention::Attentions::default(),
             presence,
         }
     }

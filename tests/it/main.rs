@@ -29,6 +29,7 @@ mod sync;
 mod sync_filters;
 mod transactions;
 mod typing;
+mod unread;
 mod upgrade;
 mod user_data;
 mod user_directory;

@@ -146,7 +146,7 @@ async fn who_is_ignored_is_read_from_account_data() {
     alice.put("/v3/user/@alice:localhost/account_data/m.ignored_user_list", list).await.ok();
     let app = server.app();
     let user = app.users.local_user("@alice:localhost".try_into().unwrap()).unwrap();
-    let ignored = app.users.ignored_users(&app.store.snapshot(), user).unwrap();
+    let (ignored, _) = app.users.ignored_users(&app.store.snapshot(), user).unwrap();
     assert_eq!(ignored.into_iter().collect::<Vec<_>>(), ["@mallory:localhost"]);
 }
 

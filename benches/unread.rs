@@ -1,0 +1,170 @@
+//! What counting costs: a message in a room of 5,000 members who all wait for it. Their syncs whole, and of that
+//! the counting alone, by the rules that most share and by rules of their own.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use ruma::{CanonicalJsonObject, OwnedUserId, RoomVersionId, UserId, owned_device_id, push::Action};
+use salon::{
+    app::App,
+    clock::{Clock, Randomness},
+    config::Config,
+    ids::{Position, RoomNum, UserNum},
+    push::{Kind, Place, Rule},
+    rooms::{
+        NewEvent,
+        create::{NewRoom, Preset},
+    },
+    sync::{Request, SyncToken, sync},
+    users::{Session, filters::Filter},
+};
+use tokio::runtime::Runtime;
+
+const MEMBERS: usize = 5_000;
+
+struct Server {
+    runtime: Runtime,
+    app: Arc<App>,
+    room: RoomNum,
+    members: Vec<Session>,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// A server with a room of many members.
+    fn start() -> Self {
+        let runtime = Runtime::new().expect("a runtime");
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+        let app = runtime
+            .block_on(async { App::build(config, Clock::System, Randomness::seeded(1)) })
+            .expect("the server starts");
+        let members: Vec<Session> = (0..MEMBERS).map(|n| session(&app, n)).collect();
+        let room_id = runtime.block_on(app.rooms.create(new_room(&members[0].user_id))).expect("the room is made");
+        let room = app.rooms.number(&room_id).expect("the room is there");
+        let server = Self { runtime, app, room, members, _folder: folder };
+        server.for_each_member(|app, member| async move {
+            let content = object(&[("membership", "join")]);
+            let key = member.user_id.as_str();
+            let join = NewEvent::state(member.user_id.clone(), "m.room.member", key, content);
+            app.rooms.send(room, join).await.expect("joined");
+        });
+        server
+    }
+
+    /// Does something for all members but the room's creator, at once.
+    fn for_each_member<F: Future<Output = ()> + Send + 'static>(&self, each: impl Fn(Arc<App>, Session) -> F) {
+        self.runtime.block_on(async {
+            let mut tasks = tokio::task::JoinSet::new();
+            for member in &self.members[1..] {
+                tasks.spawn(each(self.app.clone(), member.clone()));
+            }
+            tasks.join_all().await;
+        });
+    }
+
+    fn send(&self, event: NewEvent) {
+        self.runtime.block_on(self.app.rooms.send(self.room, event)).expect("sent");
+    }
+
+    fn say(&self) {
+        let content = object(&[("msgtype", "m.text"), ("body", "a message of a usual length, as people write them")]);
+        self.send(NewEvent::message(self.members[0].user_id.clone(), "m.room.message", content));
+    }
+
+    fn sync(&self, member: &Session, since: SyncToken) {
+        let request = Request {
+            since: Some(since),
+            filter: Filter::default(),
+            full_state: false,
+            use_state_after: false,
+            timeout: Duration::ZERO,
+        };
+        let answer = self.runtime.block_on(sync(&self.app, member, &request)).expect("an answer");
+        assert!(answer.len() > 500, "the message is told");
+    }
+
+    fn token(&self) -> SyncToken {
+        let live = self.app.store.live();
+        SyncToken { position: self.app.store.published(), boot: live.boot_id(), moment: live.moment() }
+    }
+
+    fn count(&self, user: UserNum) {
+        let snapshot = self.app.store.snapshot();
+        let unread = self.app.rooms.unread(&snapshot, user, (self.room, Position(0))).expect("counts");
+        assert!(unread.changed > Position(0));
+    }
+
+    /// How long it takes all members to do something after a message.
+    fn after_a_message(&self, times: u64, each: impl Fn(&Session, SyncToken)) -> Duration {
+        let mut taken = Duration::ZERO;
+        for _ in 0..times {
+            let since = self.token();
+            self.say();
+            let begun = Instant::now();
+            for member in &self.members[1..] {
+                each(member, since);
+            }
+            taken += begun.elapsed();
+        }
+        taken
+    }
+}
+
+fn session(app: &App, n: usize) -> Session {
+    let user_id: OwnedUserId = format!("@member{n}:localhost").try_into().expect("a user ID");
+    let user = app.store.intern_user(&user_id).expect("a number");
+    Session { user_id, user, device_id: owned_device_id!("BENCH"), is_guest: false }
+}
+
+fn new_room(creator: &UserId) -> NewRoom {
+    NewRoom {
+        creator: creator.to_owned(),
+        version: RoomVersionId::V12,
+        creation_content: CanonicalJsonObject::new(),
+        preset: Preset::PublicChat,
+        power_levels: CanonicalJsonObject::new(),
+        initial_state: Vec::new(),
+        name: None,
+        topic: None,
+        alias_localpart: None,
+        listed: false,
+        invite: Vec::new(),
+        is_direct: false,
+    }
+}
+
+fn object(fields: &[(&str, &str)]) -> CanonicalJsonObject {
+    fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned().into())).collect()
+}
+
+fn a_message_to_many(criterion: &mut Criterion) {
+    let server = Server::start();
+    let mut group = criterion.benchmark_group("a message to 5,000 members");
+    group.sample_size(10).throughput(Throughput::Elements(MEMBERS as u64 - 1));
+    group.bench_function("their syncs", |bench| {
+        bench.iter_custom(|times| server.after_a_message(times, |member, since| server.sync(member, since)));
+    });
+    let count = |member: &Session, _| server.count(member.user);
+    group.bench_function("their counting alone", |bench| {
+        bench.iter_custom(|times| server.after_a_message(times, count));
+    });
+    server.for_each_member(|app, member| async move {
+        for n in 0..10 {
+            let pattern = Some(format!("keyword{n}"));
+            let rule = Rule::own(Kind::Content, n.to_string(), vec![Action::Notify], (Vec::new(), pattern));
+            let (rule, place) = (rule.expect("a rule"), Place::default());
+            app.users.put_push_rule(&member, Kind::Content, rule, &place).await.expect("put");
+        }
+    });
+    group.bench_function("their counting with ten keywords each", |bench| {
+        bench.iter_custom(|times| server.after_a_message(times, count));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, a_message_to_many);
+criterion_main!(benches);

@@ -1,0 +1,136 @@
+//! What counting needs to know of an event: found out once, for all users.
+
+use std::sync::Arc;
+
+use ruma::EventId;
+
+use super::around::Around;
+use crate::{
+    error::Result,
+    ids::{EventNum, Position, UserNum},
+    push::{PushEvent, Reaction},
+    rooms::{
+        Rooms,
+        receipts::{MAIN, thread_of},
+        rows::EventMeta,
+        view::RoomView,
+    },
+    store::Snapshot,
+};
+
+/// Users whom an event may name before it is judged for each user alone.
+const MAX_NAMED: usize = 50;
+
+/// Whether an event counts, and with a highlight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub notify: bool,
+    pub highlight: bool,
+}
+
+impl From<Option<&Reaction>> for Heard {
+    fn from(reaction: Option<&Reaction>) -> Self {
+        reaction.map_or(Self::default(), |reaction| Self { notify: reaction.notify, highlight: reaction.highlight })
+    }
+}
+
+/// Whom an event names.
+#[derive(Clone, Debug)]
+enum Named {
+    These(Box<[UserNum]>),
+    /// More than are kept.
+    Many,
+}
+
+/// What counting needs to know of an event.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub position: Position,
+    pub number: EventNum,
+    pub sender: UserNum,
+    /// Whether somebody says something with it: state events come about in many ways.
+    pub speaks: bool,
+    /// The thread's root; `None` for what is in no thread.
+    pub thread: Option<Arc<str>>,
+    /// What it is to everybody who has changed no rule and is not named.
+    pub usual: Heard,
+    /// Of a redaction in effect: where its target was published.
+    pub redacts: Option<(EventNum, Position)>,
+    /// Nothing is left of it to be heard.
+    pub redacted: bool,
+    named: Named,
+}
+
+impl Facts {
+    /// Whether the event names the user, so that it has to be judged for them alone.
+    pub fn names(&self, user: UserNum) -> bool {
+        match &self.named {
+            Named::These(users) => users.contains(&user),
+            Named::Many => true,
+        }
+    }
+}
+
+impl Rooms {
+    /// The facts of a visible event.
+    pub(super) fn facts(
+        &self,
+        view: &RoomView<'_, Snapshot<'_>>,
+        (number, meta): (EventNum, &EventMeta),
+    ) -> Result<Facts> {
+        let mut facts = Facts {
+            position: meta.position,
+            number,
+            sender: meta.sender,
+            speaks: false,
+            thread: None,
+            usual: Heard::default(),
+            redacts: None,
+            redacted: meta.redacted_by.is_some(),
+            named: Named::These(Box::default()),
+        };
+        let room_id = view.read().store().room_id(view.room())?;
+        let event = PushEvent::new(view.event(number)?, &room_id);
+        facts.speaks = event.stored().state_key_json().is_none();
+        if facts.redacted {
+            return Ok(facts);
+        }
+        if event.relation().is_some() {
+            let thread = thread_of(view, number)?;
+            facts.thread = (thread != MAIN).then(|| thread.into());
+        }
+        facts.redacts = redacted_target(view, number, &event)?;
+        facts.named = self.named(&event)?;
+        let mut around = Around::new(*view, number, None);
+        facts.usual = self.unread.impersonal.reaction(&event, &mut around)?.into();
+        Ok(facts)
+    }
+
+    fn named(&self, event: &PushEvent) -> Result<Named> {
+        let names = event.names();
+        if names.len() > MAX_NAMED {
+            return Ok(Named::Many);
+        }
+        let mut users = Vec::with_capacity(names.len());
+        for name in names {
+            if let Ok(user) = <&ruma::UserId>::try_from(&*name) {
+                users.extend(self.store.user_num(user)?);
+            }
+        }
+        Ok(Named::These(users.into()))
+    }
+}
+
+/// What a redaction redacts, if it is this one that took effect.
+fn redacted_target(
+    view: &RoomView<'_, Snapshot<'_>>,
+    number: EventNum,
+    event: &PushEvent,
+) -> Result<Option<(EventNum, Position)>> {
+    let Some(target) = event.stored().redacts_json() else { return Ok(None) };
+    let target: Option<&str> = serde_json::from_slice(target).ok();
+    let Some(target) = target.and_then(|target| <&EventId>::try_from(target).ok()) else { return Ok(None) };
+    let Some(target) = view.find(target)? else { return Ok(None) };
+    let meta = view.meta(target)?;
+    Ok((meta.redacted_by == Some(number)).then_some((target, meta.position)))
+}
