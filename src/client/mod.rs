@@ -15,6 +15,7 @@ pub mod login;
 pub mod membership;
 pub mod messages;
 pub mod mutual_rooms;
+pub mod notifications;
 pub mod presence;
 pub mod profile;
 pub mod push_rules;

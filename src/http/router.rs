@@ -102,6 +102,7 @@ fn push() -> Router<Arc<App>> {
         .route("/pushrules/global/{kind}/{ruleId}", rule)
         .route("/pushrules/global/{kind}/{ruleId}/enabled", enabled)
         .route("/pushrules/global/{kind}/{ruleId}/actions", actions)
+        .route("/notifications", get(notifications::list))
 }
 
 /// Events of rooms.

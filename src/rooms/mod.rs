@@ -19,6 +19,7 @@ pub mod membership;
 pub mod messages;
 pub mod mutual;
 mod neighbours;
+pub mod notifications;
 pub mod onlooker;
 mod place;
 mod profiles;

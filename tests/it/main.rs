@@ -17,6 +17,7 @@ mod membership;
 mod messages;
 mod mutual_rooms;
 mod notes;
+mod notifications;
 mod presence;
 mod push_rules;
 mod receipts;

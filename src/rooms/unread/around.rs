@@ -19,7 +19,7 @@ use crate::{
 ///
 /// The sender's power is that before the event. How many members there are and what the user is called is as it is now,
 /// as the specification says of the former.
-pub struct Around<'a> {
+pub(super) struct Around<'a> {
     view: RoomView<'a, Snapshot<'a>>,
     number: EventNum,
     user: Option<&'a UserId>,

@@ -16,6 +16,7 @@ use crate::{
         view::RoomView,
     },
     store::Snapshot,
+    users::Attention,
 };
 
 /// Users whom an event may name before it is judged for each user alone.
@@ -23,7 +24,7 @@ const MAX_NAMED: usize = 50;
 
 /// Whether an event counts, and with a highlight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Heard {
+pub(in crate::rooms) struct Heard {
     pub notify: bool,
     pub highlight: bool,
 }
@@ -44,7 +45,7 @@ enum Named {
 
 /// What counting needs to know of an event.
 #[derive(Clone, Debug)]
-pub(super) struct Facts {
+pub(in crate::rooms) struct Facts {
     pub position: Position,
     pub number: EventNum,
     pub sender: UserNum,
@@ -62,6 +63,13 @@ pub(super) struct Facts {
 }
 
 impl Facts {
+    /// Whether a user may be notified of it at all: not of what they said themselves, what is redacted, or what is said by
+    /// somebody whom they ignore.
+    pub fn may_notify(&self, attention: &Attention) -> bool {
+        let ignored = self.speaks && attention.ignores(self.sender);
+        self.sender != attention.user && !self.redacted && !ignored
+    }
+
     /// Whether the event names the user, so that it has to be judged for them alone.
     pub fn names(&self, user: UserNum) -> bool {
         match &self.named {
@@ -72,8 +80,20 @@ impl Facts {
 }
 
 impl Rooms {
+    /// What a user's rules make of an event that is not redacted.
+    pub(in crate::rooms) fn reaction<'a>(
+        &self,
+        view: &RoomView<'_, Snapshot<'_>>,
+        attention: &'a Attention,
+        number: EventNum,
+    ) -> Result<Option<&'a Reaction>> {
+        let event = self.push_event(view, number)?;
+        let mut around = Around::new(*view, number, Some(&attention.user_id));
+        attention.matcher().reaction(&event, &mut around)
+    }
+
     /// The facts of a visible event.
-    pub(super) fn facts(
+    pub(in crate::rooms) fn facts(
         &self,
         view: &RoomView<'_, Snapshot<'_>>,
         (number, meta): (EventNum, &EventMeta),

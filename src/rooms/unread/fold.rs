@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{
     Unread,
-    around::Around,
     counts::Counts,
     facts::{Facts, Heard},
     read_up_to::ReadUpTo,
@@ -77,11 +76,9 @@ impl Fold {
     /// Counts an event, if it is one that counts.
     fn add(&mut self, rooms: &Rooms, view: &RoomView<'_, Snapshot<'_>>, facts: &Facts) -> Result<()> {
         let thread = facts.thread.as_deref();
-        let own = facts.sender == self.basis.attention.user;
-        let unseen = facts.redacted || (facts.speaks && self.basis.attention.ignores(facts.sender));
-        let matters = if own {
+        let matters = if facts.sender == self.basis.attention.user {
             facts.speaks && self.counts.clear(thread)
-        } else if unseen || facts.position <= self.basis.read.of(thread) {
+        } else if facts.position <= self.basis.read.of(thread) || !facts.may_notify(&self.basis.attention) {
             false
         } else {
             let heard = self.heard(rooms, view, facts)?;
@@ -101,9 +98,7 @@ impl Fold {
         if self.basis.usual && !facts.names(attention.user) {
             return Ok(facts.usual);
         }
-        let event = rooms.push_event(view, facts.number)?;
-        let mut around = Around::new(*view, facts.number, Some(&attention.user_id));
-        Ok(attention.matcher().reaction(&event, &mut around)?.into())
+        Ok(rooms.reaction(view, attention, facts.number)?.into())
     }
 
     /// Whether an event takes something away that may have been counted.

@@ -15,10 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use quick_cache::{Weighter, sync::Cache};
 
-pub use self::{
-    around::Around,
-    counts::{Count, Counts},
-};
+pub use self::counts::{Count, Counts};
+pub(super) use self::read_up_to::ReadUpTo;
 use self::{fold::Fold, recent::Recent};
 use super::{
     Rooms,
@@ -103,11 +101,7 @@ impl Rooms {
     }
 
     /// An event with its content parsed. It must not have been redacted.
-    pub(super) fn push_event(
-        &self,
-        view: &RoomView<'_, Snapshot<'_>>,
-        number: EventNum,
-    ) -> Result<Arc<PushEvent>, ViewError> {
+    fn push_event(&self, view: &RoomView<'_, Snapshot<'_>>, number: EventNum) -> Result<Arc<PushEvent>, ViewError> {
         let key = (view.room(), number);
         if let Some(event) = self.unread.parsed.get(&key) {
             return Ok(event);

@@ -16,7 +16,7 @@ use crate::{
 
 /// Up to where a user has read. Public and private receipts count alike: the one that is further.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct ReadUpTo {
+pub(in crate::rooms) struct ReadUpTo {
     /// Whatever thread it is in.
     pub everywhere: Position,
     /// By the event ID of a thread's root, or `main`.
