@@ -8,6 +8,7 @@ use crate::{
     clock::{Clock, Randomness},
     config::Config,
     event::SigningKey,
+    outbound,
     rooms::Rooms,
     store::{Commit, Family, LogEntry, Read, Store, StoreError, StoreOptions, keys},
     users::Users,
@@ -80,12 +81,18 @@ impl App {
     pub fn start(self: &Arc<Self>) -> JoinHandle<()> {
         let app = Arc::clone(self);
         tokio::spawn(async move {
-            tokio::select! {
-                outcome = app.rooms.follow_profiles() => {
-                    if let Err(error) = outcome {
-                        tracing::error!(%error, "changes of profiles reach rooms no more until the next start");
-                    }
+            let profiles = async {
+                if let Err(error) = app.rooms.follow_profiles().await {
+                    tracing::error!(%error, "changes of profiles reach rooms no more until the next start");
                 }
+            };
+            let pushes = async {
+                if let Err(error) = outbound::push::follow(app.clone()).await {
+                    tracing::error!(%error, "notifications are pushed no more until the next start");
+                }
+            };
+            tokio::select! {
+                ((), ()) = async { tokio::join!(profiles, pushes) } => {}
                 () = app.stopped() => {}
             }
         })

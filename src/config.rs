@@ -50,6 +50,7 @@ pub struct Config {
     pub registration: Registration,
     pub rate_limits: RateLimits,
     pub presence: Presence,
+    pub push: Push,
     pub log: Log,
 }
 
@@ -91,6 +92,14 @@ pub struct Presence {
     pub enabled: bool,
 }
 
+/// How gateways are told of notifications.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Push {
+    /// Whether gateways may stand in private networks, and be spoken to by plain HTTP.
+    pub allow_private_addresses: bool,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
@@ -126,6 +135,7 @@ impl Default for Config {
             },
             rate_limits: RateLimits { enabled: true },
             presence: Presence { enabled: true },
+            push: Push { allow_private_addresses: false },
             log: Log { level: "info".to_owned(), format: LogFormat::Text },
         };
         config.public_baseurl = config.derived_baseurl();

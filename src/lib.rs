@@ -15,6 +15,8 @@ pub mod event;
 pub mod http;
 pub mod ids;
 pub mod json;
+pub mod net;
+pub mod outbound;
 pub mod push;
 pub mod rooms;
 pub mod state;

@@ -95,6 +95,7 @@ async fn who_waits_for_news_is_answered_when_the_server_stops() {
     let data = tempfile::tempdir().unwrap();
     let server = Running::start(data.path(), &[]);
     let base = format!("http://{}/_matrix/client/v3", server.address);
+    salon::net::provide_tls();
     let http = reqwest::Client::new();
     let account = json!({ "username": "alice", "password": "a password", "auth": { "type": "m.login.dummy" } });
     let session = http.post(format!("{base}/register")).json(&account).send().await.unwrap();

@@ -10,11 +10,12 @@ use crate::{
         keys::{self, Index, KeyBuilder, read_u32},
     },
     users::{
+        Pusher,
         feed::FeedEntry,
         filters::id_of,
         rows::{
             AccountDataRow, AccountRow, DeviceRow, FilterRow, TokenRow, account_data_key, account_data_size_key,
-            token_key, weight,
+            pushers_key, pushkey_key, token_key, weight,
         },
     },
 };
@@ -47,6 +48,34 @@ pub(super) fn check_device(db: &Database<'_>, row: &IndexRow<'_>, report: &mut R
         if token.is_none_or(|token| token.user != user || token.device_id.as_bytes() != row.rest) {
             report.wrong(&place, "a token of it is missing, or belongs to another device");
         }
+    }
+    Ok(())
+}
+
+/// User → pushers: each is of a device that is there, and its push key leads back.
+pub(super) fn check_pushers(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> Result<(), StoreError> {
+    let user = UserNum(row.owner);
+    for pusher in row.decode::<Vec<Pusher>>(report).unwrap_or_default() {
+        report.count("pushers", 1);
+        let place = format!("{}, pusher {}", report::user(user), pusher.app_id);
+        let device = KeyBuilder::user(user, Index::Device).tail(pusher.device_id.as_bytes()).build();
+        if db.snapshot.get(Family::Index, &device)?.is_none() {
+            report.wrong(&place, "the device that set it is not there");
+        }
+        if db.snapshot.get(Family::Index, &pushkey_key(&pusher.app_id, &pusher.pushkey, user))?.is_none() {
+            report.wrong(&place, "its push key does not lead to the user");
+        }
+    }
+    Ok(())
+}
+
+/// Push key → user: they have a pusher for it.
+pub(super) fn check_pushkey(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> Result<(), StoreError> {
+    let user = UserNum(row.rest.len().checked_sub(4).and_then(|at| read_u32(row.rest, at)).unwrap_or(0));
+    let pushers: Option<Vec<Pusher>> = db.row(Family::Index, &pushers_key(user), report)?;
+    let mut keys = pushers.iter().flatten().map(|pusher| pushkey_key(&pusher.app_id, &pusher.pushkey, user));
+    if !keys.any(|key| key.as_slice() == row.key) {
+        report.wrong(row.place(), format!("{} has no such pusher", report::user(user)));
     }
     Ok(())
 }

@@ -45,6 +45,8 @@ const KINDS: &[(Index, Check)] = &[
     (Index::AccountData, accounts::check_account_data),
     (Index::AccountDataSize, accounts::check_account_data_size),
     (Index::Filter, accounts::check_filter),
+    (Index::Pushers, accounts::check_pushers),
+    (Index::Pushkey, accounts::check_pushkey),
     (Index::OwnReceipt, sending::check_own_receipt),
     (Index::Transaction, sending::check_transaction),
     (Index::Alias, aliases::check_alias),

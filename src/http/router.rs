@@ -103,6 +103,8 @@ fn push() -> Router<Arc<App>> {
         .route("/pushrules/global/{kind}/{ruleId}/enabled", enabled)
         .route("/pushrules/global/{kind}/{ruleId}/actions", actions)
         .route("/notifications", get(notifications::list))
+        .route("/pushers", get(pushers::list))
+        .route("/pushers/set", post(pushers::set))
 }
 
 /// Events of rooms.

@@ -12,6 +12,7 @@ pub mod directory;
 pub mod extremities;
 mod guard;
 mod guests;
+pub mod happening;
 pub mod history;
 pub mod indexes;
 pub mod lazy;

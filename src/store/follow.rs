@@ -17,7 +17,7 @@ const BATCH: usize = 256;
 const TRIM_EVERY: u64 = 10_000;
 
 /// The names of all followers that there are; the log is kept for each of them.
-pub const FOLLOWERS: &[&str] = &["profiles"];
+pub const FOLLOWERS: &[&str] = &["profiles", "push"];
 
 /// A reader of the log.
 pub struct Follower {
@@ -53,10 +53,19 @@ impl Follower {
 
     /// All up to here is acted on. Stored when it matters: after work, or once in a while.
     pub fn done(&mut self, position: Position, worked: bool) {
-        self.position = position;
-        if !worked && !position.0.is_multiple_of(TRIM_EVERY) {
-            return;
+        self.read_to(position);
+        if worked || position.0.is_multiple_of(TRIM_EVERY) {
+            self.keep(position);
         }
+    }
+
+    /// Goes on reading behind a position, though what lies before it may not be acted on yet.
+    pub fn read_to(&mut self, position: Position) {
+        self.position = position;
+    }
+
+    /// Stores that all up to a position is acted on.
+    pub fn keep(&self, position: Position) {
         let name = keys::meta(&follower_key(self.name));
         let _ = self.store.commit(|_| {
             let mut commit = Commit::new(LogEntry::Housekeeping);

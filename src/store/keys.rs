@@ -48,6 +48,10 @@ pub enum Index {
     Filter = b'F',
     /// User → room, receipt type and thread: position of the receipt.
     OwnReceipt = b'e',
+    /// User → pushers.
+    Pushers = b'p',
+    /// 0 → push key's hash, user who has a pusher for it.
+    Pushkey = b'k',
     /// 0 → access or refresh token's hash.
     Token = b'K',
     /// 0 → alias: room.

@@ -165,6 +165,7 @@ impl Users {
                 commit.delete_range(Family::Index, start, end);
             }
         }
+        self.remove_pushers_of(commit, user, |device_id| device_ids.iter().any(|gone| gone == device_id))?;
         commit.notify(Notice::User(user));
         Ok(revoked)
     }

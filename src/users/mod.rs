@@ -16,6 +16,7 @@ mod passwords;
 pub mod presence;
 mod profiles;
 mod push_rules;
+mod pushers;
 pub mod rows;
 mod sessions;
 mod shared_secret;
@@ -34,6 +35,7 @@ pub use self::{
     devices::Device,
     interactive::{AuthData, Operation, Stage},
     profiles::Profile,
+    pushers::Pusher,
     sessions::{NewSession, StartedSession},
     shared_secret::SharedSecretRequest,
     usernames::Identifier,

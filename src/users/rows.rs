@@ -5,5 +5,6 @@ pub use super::{
     accounts::AccountRow,
     devices::DeviceRow,
     filters::FilterRow,
+    pushers::{key as pushers_key, pushkey_key},
     tokens::{TokenRow, key as token_key},
 };

@@ -75,7 +75,10 @@ impl Users {
             let mut commit = Commit::new(LogEntry::User(user));
             let before = self.device(user, &device_id)?;
             let revoked = match &before {
-                Some(row) => devices::revoke(&mut commit, row),
+                Some(row) => {
+                    self.remove_pushers_of(&mut commit, user, |device| device == device_id)?;
+                    devices::revoke(&mut commit, row)
+                }
                 None => self.make_room_for_device(&mut commit, user)?,
             };
             let minted = self.mint_pair(&mut commit, &owner, new.refreshable, false);

@@ -17,6 +17,7 @@ pub struct TestClient {
 impl TestClient {
     /// One that is not logged in.
     pub fn anonymous(base_url: &str) -> Self {
+        salon::net::provide_tls();
         Self {
             base_url: base_url.to_owned(),
             http: reqwest::Client::new(),

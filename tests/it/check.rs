@@ -24,7 +24,8 @@ fn content(value: Value) -> ruma::CanonicalJsonObject {
     salon::event::check_content(&value.to_string()).unwrap()
 }
 
-/// A server with two users, a room with members, messages, a relation and a redaction, and account data; stopped.
+/// A server with two users, a room with members, messages, a relation and a redaction, account data, push rules and a
+/// pusher; stopped.
 async fn used_server() -> (TestServer, Store) {
     let mut server = TestServer::start().await;
     let client = server.register("alice").await;
@@ -32,6 +33,12 @@ async fn used_server() -> (TestServer, Store) {
     let bob = server.register("bob").await;
     alice.put("/v3/user/@alice:localhost/account_data/org.example", json!({ "a": 1 })).await.ok();
     alice.post("/v3/user/@alice:localhost/filter", json!({ "room": { "timeline": { "limit": 5 } } })).await.ok();
+    alice.put("/v3/pushrules/global/content/x", json!({ "pattern": "x", "actions": [] })).await.ok();
+    let pusher = json!({
+        "app_id": "org.example.app", "pushkey": "key", "kind": "http", "app_display_name": "App", "lang": "en",
+        "device_display_name": "Phone", "data": { "url": "https://push.example.org/_matrix/push/v1/notify" },
+    });
+    alice.post("/v3/pushers/set", pusher).await.ok();
     let rooms = &server.app().rooms;
     let (alice, bob): (ruma::OwnedUserId, ruma::OwnedUserId) =
         (alice.user_id.try_into().unwrap(), bob.user_id.try_into().unwrap());
@@ -394,6 +401,26 @@ const BREAKAGES: &[Breakage] = &[
             commit.delete(Family::Index, KeyBuilder::user(UserNum(2), Index::Account).build());
         },
         "its user has no account",
+    ),
+    (
+        |_, commit| {
+            commit.delete(Family::Index, KeyBuilder::user(UserNum(1), Index::Pushers).build());
+        },
+        "user 1 has no such pusher",
+    ),
+    (
+        |store, commit| {
+            let (key, _) = first_row(store, Family::Index, &KeyBuilder::global(Index::Pushkey).build());
+            commit.delete(Family::Index, key);
+        },
+        "its push key does not lead to the user",
+    ),
+    (
+        |store, commit| {
+            let (key, _) = first_row(store, Family::Index, &KeyBuilder::user(UserNum(1), Index::Device).build());
+            commit.delete(Family::Index, key);
+        },
+        "the device that set it is not there",
     ),
     (
         |_, commit| {

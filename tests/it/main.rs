@@ -20,6 +20,7 @@ mod notes;
 mod notifications;
 mod presence;
 mod push_rules;
+mod pushers;
 mod receipts;
 mod relations;
 mod room_state;

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use quick_cache::{Weighter, sync::Cache};
 
 pub use self::counts::{Count, Counts};
-pub(super) use self::read_up_to::ReadUpTo;
+pub(super) use self::{facts::Facts, read_up_to::ReadUpTo};
 use self::{fold::Fold, recent::Recent};
 use super::{
     Rooms,

@@ -1,0 +1,3 @@
+//! What this server tells others of its own accord: followers of the log, each from a position of its own.
+
+pub mod push;
