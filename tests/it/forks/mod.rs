@@ -1,5 +1,6 @@
 //! Rooms that fork: what state there is, who sees what, and that the order of delivery makes no difference.
 
+mod relations;
 mod world;
 
 use std::sync::Arc;
