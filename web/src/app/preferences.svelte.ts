@@ -14,6 +14,8 @@ export interface Preferences {
   /** Width of the list of rooms and of the panel, px. */
   listWidth: number;
   panelWidth: number;
+  /** Sections of the list of rooms that are folded away. */
+  closedSections: readonly string[];
 }
 
 const DEFAULTS: Preferences = {
@@ -24,6 +26,7 @@ const DEFAULTS: Preferences = {
   publicReceipts: true,
   listWidth: 320,
   panelWidth: 340,
+  closedSections: [],
 };
 
 const SCALES: Record<Preferences["textSize"], string> = { small: "0.9", normal: "1", large: "1.15", huge: "1.35" };

@@ -9,6 +9,7 @@ export const auth = {
     hidePassword: "Hide password",
     offline: "The server can’t be reached. Check your connection and try again.",
     limited: { one: "Too many attempts. Try again in {count} second.", other: "Too many attempts. Try again in {count} seconds." },
+    retry: "Try again",
     failed: "Something went wrong: {detail}",
     clients: "Use another Matrix client",
     clientsHow: "Element, Cinny, FluffyChat and others work here too. Give them this address as their homeserver:",

@@ -12,6 +12,7 @@ export const auth: Translation<typeof english> = {
     hidePassword: "Masquer le mot de passe",
     offline: "Le serveur est injoignable. Vérifiez votre connexion et réessayez.",
     limited: { one: "Trop de tentatives. Réessayez dans {count} seconde.", other: "Trop de tentatives. Réessayez dans {count} secondes." },
+    retry: "Réessayer",
     failed: "Quelque chose s’est mal passé : {detail}",
     clients: "Utiliser un autre client Matrix",
     clientsHow: "Element, Cinny, FluffyChat et d’autres marchent ici aussi. Donnez-leur cette adresse comme serveur d’accueil :",
