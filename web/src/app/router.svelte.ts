@@ -11,6 +11,8 @@ export interface Route {
   /** The segments behind it, decoded. */
   readonly rest: readonly string[];
   readonly panel: string | null;
+  /** Servers that know the room, as a link names them. */
+  readonly via: readonly string[];
 }
 
 let route = $state.raw<Route>(read());
@@ -23,7 +25,8 @@ export const router = {
 
 function read(): Route {
   const [page = "", ...rest] = location.pathname.split("/").slice(1).map(decode);
-  return { page, rest: rest.filter(Boolean), panel: new URLSearchParams(location.search).get("panel") };
+  const query = new URLSearchParams(location.search);
+  return { page, rest: rest.filter(Boolean), panel: query.get("panel"), via: query.getAll("via") };
 }
 
 function decode(segment: string): string {

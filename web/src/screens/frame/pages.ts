@@ -39,7 +39,21 @@ export interface ProfileProps extends Record<string, unknown> {
   readonly section: string | undefined;
 }
 
+export interface ExploreProps extends Record<string, unknown> {
+  readonly matrix: Matrix;
+}
+
+export interface PreviewProps extends Record<string, unknown> {
+  readonly matrix: Matrix;
+  /** An ID or an address. */
+  readonly id: string;
+  /** Servers that know the room. */
+  readonly via: readonly string[];
+}
+
 export const roomScreen: Screen<RoomProps> = () => import("../room/Room.svelte");
 export const personScreen: Screen<PersonProps> = () => import("../person/PersonPanel.svelte");
 export const friendsScreen: Screen<FriendsProps> = () => import("../friends/Friends.svelte");
 export const profileScreen: Screen<ProfileProps> = () => import("../profile/Profile.svelte");
+export const exploreScreen: Screen<ExploreProps> = () => import("../explore/Explore.svelte");
+export const previewScreen: Screen<PreviewProps> = () => import("../explore/RoomPreview.svelte");

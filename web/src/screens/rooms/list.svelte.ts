@@ -20,6 +20,7 @@ export class RoomListState {
       joined: rooms.joined.filter((room) => !isHidden(room)),
       invites: rooms.invites.filter((room) => !isHidden(room)),
       knocked: rooms.knocked.filter((room) => !isHidden(room)),
+      removed: rooms.removed.filter((room) => !isHidden(room)),
       requests: friends.received.length,
     };
     return rowsOf(listed, { filter: this.filter, closed: new Set(preferences.closedSections), current: this.current() });

@@ -9,7 +9,7 @@ function room(id: string, more: Partial<Room> = {}): Room {
 }
 
 function list(joined: Room[], more: Partial<Listed> = {}): Listed {
-  return { joined, invites: [], knocked: [], requests: 0, ...more };
+  return { joined, invites: [], knocked: [], removed: [], requests: 0, ...more };
 }
 
 function keys(listed: Listed, filter: Filter = "all", closed = nobody, current: string | null = null): string[] {

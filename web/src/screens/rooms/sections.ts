@@ -1,10 +1,10 @@
-/** What the list of rooms consists of, from top to bottom: invites, favourites, the rest, and at the end what can wait. */
+/** What the list of rooms consists of, from top to bottom: invites, favourites, the rest, and at the end what can wait or is over. */
 import type { Room } from "../../matrix/types";
 
 export type Filter = "all" | "unread" | "people" | "rooms";
 export const FILTERS: readonly Filter[] = ["all", "unread", "people", "rooms"];
 
-export type Section = "requests" | "invites" | "favourites" | "rooms" | "low" | "knocked";
+export type Section = "requests" | "invites" | "favourites" | "rooms" | "low" | "knocked" | "removed";
 /** Those that have a header. */
 export type Titled = Exclude<Section, "requests">;
 
@@ -26,7 +26,7 @@ interface RequestsRow extends InList {
   readonly count: number;
 }
 export interface RoomRow extends InList {
-  readonly kind: "invite" | "knock" | "room";
+  readonly kind: "invite" | "knock" | "room" | "removed";
   readonly room: Room;
 }
 export type Row = HeaderRow | RequestsRow | RoomRow;
@@ -35,6 +35,8 @@ export interface Listed {
   readonly joined: readonly Room[];
   readonly invites: readonly Room[];
   readonly knocked: readonly Room[];
+  /** Rooms that one was made to leave. */
+  readonly removed: readonly Room[];
   /** Friend requests, which have a page of their own. */
   readonly requests: number;
 }
@@ -64,8 +66,10 @@ export function rowsOf(listed: Listed, view: View): Row[] {
   const favourites = joined.filter((room) => room.favourite);
   const low = joined.filter((room) => room.lowPriority && !room.favourite);
   const rest = joined.filter((room) => !room.favourite && !room.lowPriority);
-  const knocked = view.filter === "all" || view.filter === "rooms" ? listed.knocked : [];
-  const titled = invites.length + favourites.length + low.length + knocked.length > 0;
+  const others = view.filter === "all" || view.filter === "rooms";
+  const knocked = others ? listed.knocked : [];
+  const removed = others ? listed.removed : [];
+  const titled = invites.length + favourites.length + low.length + knocked.length + removed.length > 0;
 
   const rows: Row[] = [];
   const add = (section: Titled, rooms: readonly Room[], kind: RoomRow["kind"]) => {
@@ -81,6 +85,7 @@ export function rowsOf(listed: Listed, view: View): Row[] {
   add("rooms", rest, "room");
   add("low", low, "room");
   add("knocked", knocked, "knock");
+  add("removed", removed, "removed");
   return rows;
 }
 
