@@ -21,7 +21,7 @@ export interface RoomPanelProps extends Record<string, unknown> {
 
 export interface PersonProps extends Record<string, unknown> {
   readonly matrix: Matrix;
-  readonly id: UserId;
+  readonly userId: UserId;
   /** The room beside which the person is shown, if any. */
   readonly room: Room | null;
   readonly onclose: () => void;
@@ -52,6 +52,7 @@ export interface PreviewProps extends Record<string, unknown> {
 }
 
 export const roomScreen: Screen<RoomProps> = () => import("../room/Room.svelte");
+export const roomPanelScreen: Screen<RoomPanelProps> = () => import("../room/RoomPanel.svelte");
 export const personScreen: Screen<PersonProps> = () => import("../person/PersonPanel.svelte");
 export const friendsScreen: Screen<FriendsProps> = () => import("../friends/Friends.svelte");
 export const profileScreen: Screen<ProfileProps> = () => import("../profile/Profile.svelte");
