@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { fit, folded } from "./fold";
+import { fit as fitFolded, folded } from "./fold";
+
+const fit = (typed: string, texts: string[]) => fitFolded(folded(typed), texts.map(folded));
 
 describe("folded", () => {
   it("leaves out case and accents", () => {

@@ -16,23 +16,23 @@ export function folded(text: string): string {
 
 /**
  * How well what was typed fits to texts; 0: not at all. Each word has to stand in one of the texts, and counts more at the
- * beginning of the first text, then at the beginning of a word, then within one.
+ * beginning of the first text, then at the beginning of a word, then within one. All of it is `folded` before.
  */
 export function fit(typed: string, texts: readonly string[]): number {
-  const words = folded(typed).split(" ").filter(Boolean);
-  const grounds = texts.map(folded);
+  const words = typed.split(" ").filter(Boolean);
   let total = 0;
   for (const word of words) {
-    const best = Math.max(...grounds.map((ground, place) => fitOf(word, ground) / (place + 1)), 0);
+    let best = 0;
+    texts.forEach((text, place) => (best = Math.max(best, fitOf(word, text) / (place + 1))));
     if (best === 0) return 0;
     total += best;
   }
   return words.length ? total / words.length : 0;
 }
 
-function fitOf(word: string, ground: string): number {
-  const at = ground.indexOf(word);
+function fitOf(word: string, text: string): number {
+  const at = text.indexOf(word);
   if (at < 0) return 0;
-  if (at === 0) return ground.length === word.length ? 8 : 6;
-  return /[\p{L}\p{N}]/u.test(ground.charAt(at - 1)) ? 2 : 4;
+  if (at === 0) return text.length === word.length ? 8 : 6;
+  return /[\p{L}\p{N}]/u.test(text.charAt(at - 1)) ? 2 : 4;
 }

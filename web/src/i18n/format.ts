@@ -1,43 +1,54 @@
 /** Dates, sizes and lists as the chosen language writes them. What calls these follows the language. */
-import { currentLanguage } from "./i18n.svelte";
+import { currentLanguage, perLanguage, type Language } from "./i18n.svelte";
+
+const dates = (options: Intl.DateTimeFormatOptions) => perLanguage((language: Language) => new Intl.DateTimeFormat(language, options));
+const TIME = dates({ hour: "2-digit", minute: "2-digit" });
+const MOMENT = dates({ dateStyle: "full", timeStyle: "short" });
+const WEEKDAY = dates({ weekday: "short" });
+const DATE = dates({ day: "numeric", month: "short" });
+const DATE_OF_YEAR = dates({ day: "numeric", month: "numeric", year: "2-digit" });
+const DAY = dates({ weekday: "long", day: "numeric", month: "long" });
+const DAY_OF_YEAR = dates({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
+const RELATIVE = perLanguage((language) => new Intl.RelativeTimeFormat(language, { numeric: "auto" }));
+const LIST = perLanguage((language) => new Intl.ListFormat(language, { type: "conjunction" }));
 
 /** "Alice, Bob and Carol". */
 export function formatList(items: readonly string[]): string {
-  return new Intl.ListFormat(currentLanguage(), { type: "conjunction" }).format(items);
+  return LIST(currentLanguage()).format(items);
 }
 
 /** A time of day: 14:05. */
 export function formatTime(at: number): string {
-  return new Intl.DateTimeFormat(currentLanguage(), { hour: "2-digit", minute: "2-digit" }).format(at);
+  return TIME(currentLanguage()).format(at);
 }
 
 /** Day, month and time, for tooltips and details. */
 export function formatMoment(at: number): string {
-  return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: "full", timeStyle: "short" }).format(at);
+  return MOMENT(currentLanguage()).format(at);
 }
 
 /** For lists: a time today, a weekday this week, a date before. */
 export function formatShort(at: number, now = Date.now()): string {
   const days = daysBetween(at, now);
   if (days <= 0) return formatTime(at);
-  if (days === 1) return capitalise(new Intl.RelativeTimeFormat(currentLanguage(), { numeric: "auto" }).format(-1, "day"));
-  if (days < 7) return capitalise(new Intl.DateTimeFormat(currentLanguage(), { weekday: "short" }).format(at));
+  if (days === 1) return capitalise(RELATIVE(currentLanguage()).format(-1, "day"));
+  if (days < 7) return capitalise(WEEKDAY(currentLanguage()).format(at));
   const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
-  return new Intl.DateTimeFormat(currentLanguage(), sameYear ? { day: "numeric", month: "short" } : { day: "numeric", month: "numeric", year: "2-digit" }).format(at);
+  return (sameYear ? DATE : DATE_OF_YEAR)(currentLanguage()).format(at);
 }
 
 /** For day marks: "Today", "Yesterday", "Monday, 3 March". */
 export function formatDay(at: number, now = Date.now()): string {
   const days = daysBetween(at, now);
-  if (days >= 0 && days <= 1) return capitalise(new Intl.RelativeTimeFormat(currentLanguage(), { numeric: "auto" }).format(-days, "day"));
+  if (days >= 0 && days <= 1) return capitalise(RELATIVE(currentLanguage()).format(-days, "day"));
   const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
-  return capitalise(new Intl.DateTimeFormat(currentLanguage(), { weekday: "long", day: "numeric", month: "long", ...(sameYear ? {} : { year: "numeric" }) }).format(at));
+  return capitalise((sameYear ? DAY : DAY_OF_YEAR)(currentLanguage()).format(at));
 }
 
 /** "5 minutes ago". */
 export function formatAgo(at: number, now = Date.now()): string {
   const seconds = Math.round((at - now) / 1000);
-  const format = new Intl.RelativeTimeFormat(currentLanguage(), { numeric: "auto" });
+  const format = RELATIVE(currentLanguage());
   for (const [unit, size] of [["day", 86_400], ["hour", 3_600], ["minute", 60]] as const) {
     if (Math.abs(seconds) >= size) return format.format(Math.trunc(seconds / size), unit);
   }

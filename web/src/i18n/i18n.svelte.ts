@@ -42,6 +42,9 @@ const LOADERS: Record<Language, Record<Part, () => Promise<Tree>>> = {
 
 const STORED = "salon.language";
 
+const rules = perLanguage((of) => new Intl.PluralRules(of));
+const numbers = perLanguage((of) => new Intl.NumberFormat(of));
+
 function preferred(): Language {
   const stored = localStorage.getItem(STORED);
   if (stored && stored in LANGUAGES) return stored as Language;
@@ -96,9 +99,19 @@ export function t(key: Key, values: Values = {}): string {
 }
 
 function plural(count: number): "one" | "other" {
-  return new Intl.PluralRules(language).select(count) === "one" ? "one" : "other";
+  return rules(language).select(count) === "one" ? "one" : "other";
 }
 
 export function formatNumber(value: number): string {
-  return new Intl.NumberFormat(language).format(value);
+  return numbers(language).format(value);
+}
+
+/** Makes something once for each language: what `Intl` has takes longer to make than to use, and lists use it for each row. */
+export function perLanguage<T>(make: (language: Language) => T): (language: Language) => T {
+  const made = new Map<Language, T>();
+  return (of) => {
+    const known = made.get(of) ?? make(of);
+    made.set(of, known);
+    return known;
+  };
 }

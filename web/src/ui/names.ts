@@ -1,6 +1,8 @@
 /** What follows from an ID or a name: a colour, a letter. */
 
 const HUES = 8;
+/** Made once: it takes longer to make than to use. */
+const letters = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /** Which of the eight colours of names an ID has. */
 export function hue(id: string): number {
@@ -12,6 +14,6 @@ export function hue(id: string): number {
 /** The first letter or emoji of a name, as a reader sees it; sigils and marks of direction are skipped. */
 export function initial(name: string): string {
   const visible = name.replace(/^[@#!\s\u200b-\u200f\u202a-\u202e\u2066-\u2069]+/u, "");
-  const first = new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(visible)[Symbol.iterator]().next().value?.segment ?? "";
+  const first = letters.segment(visible)[Symbol.iterator]().next().value?.segment ?? "";
   return first.toLocaleUpperCase() || "?";
 }

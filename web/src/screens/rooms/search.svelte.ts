@@ -1,14 +1,14 @@
 /** What one finds as one types: rooms that one is in at once, then people and public rooms whom the server knows. */
-import { pathOf, targetIn, type Target } from "../../app/links";
+import { pathOf, targetIn, type Target } from "../frame/links";
 import { paths } from "../../app/router.svelte";
-import { fit } from "../../i18n/fold";
+import { fit, folded } from "../../i18n/fold";
 import type { Matrix, Person, PublicRoom, Room } from "../../matrix/types";
 import { isHidden } from "./hidden.svelte";
 
 const PAUSE_MS = 220;
 /** The server is not asked for less than this. */
 const SHORTEST = 2;
-const MOST_ROOMS = 30;
+const MOST_ROOMS = 20;
 const MOST_ELSEWHERE = 6;
 
 export type Group = "target" | "known" | "people" | "public";
@@ -37,7 +37,9 @@ export class Search {
   readonly #target = $derived(targetIn(this.asked));
   /** What the server is asked for: not for addresses, which are looked up where they lead. */
   readonly #wanted = $derived(this.#target || this.asked.length < SHORTEST ? "" : this.asked);
-  readonly #known: readonly Room[] = $derived.by(() => knownRooms(this.matrix, this.asked));
+  /** By what each room is found; made anew only when one of those changes. */
+  readonly #index = $derived.by(() => (this.asked ? indexOf(this.matrix) : []));
+  readonly #known: readonly Room[] = $derived.by(() => fitting(this.#index, folded(this.asked)));
   readonly searching = $derived(this.#wanted !== "" && this.#answer.term !== this.#wanted);
   readonly failed = $derived(!this.searching && this.#wanted !== "" && this.#answer.failed);
 
@@ -86,13 +88,21 @@ export class Search {
   }
 }
 
-/** Rooms whose name, address or person fits, the best first; where two fit as well, the one that was active last. */
-function knownRooms(matrix: Matrix, typed: string): readonly Room[] {
-  if (!typed) return [];
-  const { joined, invites, knocked } = matrix.rooms;
-  return [...joined, ...invites, ...knocked]
+interface Entry {
+  readonly room: Room;
+  readonly texts: readonly string[];
+}
+
+function indexOf({ rooms }: Matrix): readonly Entry[] {
+  return [...rooms.joined, ...rooms.invites, ...rooms.knocked]
     .filter((room) => !isHidden(room))
-    .map((room) => ({ room, fits: fit(typed, [room.name, room.friend?.name ?? "", room.alias ?? "", room.friend?.id ?? ""]) }))
+    .map((room) => ({ room, texts: [room.name, room.friend?.name ?? "", room.alias ?? "", room.friend?.id ?? ""].filter(Boolean).map(folded) }));
+}
+
+/** Rooms whose name, address or person fits, the best first; where two fit as well, the one that was active last. */
+function fitting(index: readonly Entry[], typed: string): readonly Room[] {
+  return index
+    .map(({ room, texts }) => ({ room, fits: fit(typed, texts) }))
     .filter(({ fits }) => fits > 0)
     .sort((a, b) => b.fits - a.fits)
     .slice(0, MOST_ROOMS)
