@@ -8,7 +8,7 @@ const server = process.env.SALON_URL ?? "http://127.0.0.1:6167";
 
 /** What the login page consists of, but for Svelte itself. */
 const LOGIN = new RegExp(
-  "src/(main\\.ts|App\\.svelte|app/|i18n/i18n\\.svelte|ui/(tokens|base|Button|TextField|Notice|Spinner)\\b|screens/auth/(Login|AuthPage|PasswordField|server|trouble)\\b)|vite/preload-helper",
+  "src/(main\\.ts|App\\.svelte|app/(api\\.ts|preferences|router|session)|i18n/i18n\\.svelte|ui/(tokens|base|Button|TextField|Notice|Spinner)\\b|screens/auth/(Login|AuthPage|PasswordField|server|trouble)\\b)|vite/preload-helper",
 );
 
 export default defineConfig({

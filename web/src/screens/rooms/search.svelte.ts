@@ -1,5 +1,5 @@
 /** What one finds as one types: rooms that one is in at once, then people and public rooms whom the server knows. */
-import { pathOf, targetIn, type Target } from "../frame/links";
+import { pathOf, targetIn, type Target } from "../../app/links";
 import { paths } from "../../app/router.svelte";
 import { fit, folded } from "../../i18n/fold";
 import type { Matrix, Person, PublicRoom, Room } from "../../matrix/types";

@@ -1,5 +1,5 @@
 /** What an ID or a link leads to: `matrix.to`, the `matrix:` scheme, and addresses of our own pages. */
-import { paths } from "../../app/router.svelte";
+import { paths } from "./router.svelte";
 
 export type Target =
   | { readonly kind: "user"; readonly id: string }
