@@ -24,7 +24,7 @@ export default defineConfig({
           groups: [
             // The login page comes in one piece, the SDK in another, once somebody begins to type.
             { name: "login", test: LOGIN, includeDependenciesRecursively: false },
-            { name: "sdk", test: /node_modules[\\/](matrix-js-sdk|matrix-events-sdk|another-json|p-retry|is-network-error|loglevel|jwt-decode|oidc-client-ts|sdp-transform|unhomoglyph|bs58|base-x|content-type|@babel)[\\/]/ },
+            { name: "sdk", test: /node_modules[\\/](matrix-js-sdk[\\/]lib[\\/](?!rust-crypto)|matrix-events-sdk|another-json|p-retry|is-network-error|loglevel|jwt-decode|oidc-client-ts|sdp-transform|unhomoglyph|bs58|base-x|content-type|@babel)/ },
           ],
         },
       },
