@@ -1,10 +1,10 @@
 /** The SDK's client beside our view of it. What the SDK tells, event by event, is gathered here and handed to the parts. */
-import { ClientEvent, MatrixClient, PendingEventOrdering } from "matrix-js-sdk/lib/client";
+import { ClientEvent, PendingEventOrdering, type MatrixClient } from "matrix-js-sdk/lib/client";
 import { Method } from "matrix-js-sdk/lib/http-api/method";
-import type { IStore } from "matrix-js-sdk/lib/store";
-import { SyncState } from "matrix-js-sdk/lib/sync";
+import { SyncState, type ISyncStateData } from "matrix-js-sdk/lib/sync";
 import { AccountData } from "./account";
 import { Batch } from "./batch";
+import { Client } from "./client";
 import { ConnectionState } from "./connection.svelte";
 import type { Core, RequestOptions } from "./core";
 import { Drafts } from "./drafts";
@@ -14,11 +14,13 @@ import { Http, type HttpOptions } from "./http";
 import { wantsPrivateReceipts } from "./me.svelte";
 import { logger } from "./logging";
 import { MediaStore } from "./media.svelte";
+import { record } from "./raw";
 import { nameRoom } from "./naming";
 import { NotificationsState } from "./notifications.svelte";
 import { Outbox } from "./outbox.svelte";
 import { PeopleState } from "./people.svelte";
 import { RoomsState } from "./rooms.svelte";
+import type { SnapshotStore } from "./store";
 import { follow } from "./follow";
 
 /** Messages of each room in the first sync: enough for a screen of them. */
@@ -30,7 +32,7 @@ const PATIENCE = 30_000;
 export interface EngineOptions extends HttpOptions {
   readonly userId: string;
   readonly deviceId: string;
-  readonly store: IStore;
+  readonly store: SnapshotStore;
 }
 
 interface Waiter {
@@ -54,11 +56,16 @@ export class Engine implements Core {
   readonly notifications: NotificationsState;
   readonly #waiters = new Set<Waiter>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #store: SnapshotStore;
+  readonly #stopLeading = new AbortController();
+  /** Whether the server has answered a sync; before that, all we know is from the store. */
+  #hasSynced = false;
 
   constructor(options: EngineOptions) {
     this.me = options.userId;
+    this.#store = options.store;
     this.http = new Http(options);
-    this.client = new MatrixClient({
+    this.client = new Client({
       baseUrl: options.baseUrl,
       userId: options.userId,
       deviceId: options.deviceId,
@@ -71,8 +78,6 @@ export class Engine implements Core {
       disableVoip: true,
       roomNameGenerator: (_id, state) => nameRoom(state),
     });
-    // Calls are not ours: nothing listens in each room for them.
-    this.client.matrixRTC.start = () => {};
     this.batch = new Batch((rooms) => this.#apply(rooms));
     this.account = new AccountData(this);
     this.connection = new ConnectionState(this.client);
@@ -92,8 +97,11 @@ export class Engine implements Core {
   }
 
   async start(): Promise<void> {
+    void this.#lead();
+    globalThis.document?.addEventListener("visibilitychange", this.#onHidden);
     this.client.setCanResetTimelineCallback((id) => !this.rooms.find(id)?.timeline.isWatched);
-    // Not waited for: the SDK asks for the server's versions and the push rules before it syncs.
+    // The SDK asks for these one after the other before it syncs.
+    for (const first of ["/_matrix/client/versions", "/_matrix/client/v3/pushrules/"]) this.http.ahead(first);
     void this.client.startClient({
       initialSyncLimit: FIRST_MESSAGES,
       lazyLoadMembers: true,
@@ -124,6 +132,9 @@ export class Engine implements Core {
   }
 
   stop(): void {
+    void this.#store.save();
+    this.#stopLeading.abort();
+    globalThis.document?.removeEventListener("visibilitychange", this.#onHidden);
     this.client.stopClient();
     this.client.removeAllListeners();
     this.connection.stop();
@@ -136,15 +147,39 @@ export class Engine implements Core {
     this.#waiters.clear();
   }
 
-  readonly #onSync = (state: SyncState): void => {
+  /** The tab that was first keeps the snapshot; when it goes, another takes over. */
+  async #lead(): Promise<void> {
+    const { locks } = globalThis.navigator ?? {};
+    if (!locks) return this.#store.lead();
+    const { signal } = this.#stopLeading;
+    const untilStopped = () => {
+      this.#store.lead();
+      return new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+    };
+    await locks.request(`salon.snapshot.${this.me}`, { signal }, untilStopped).catch(() => undefined);
+  }
+
+  readonly #onHidden = (): void => {
+    if (document.visibilityState === "hidden") void this.#store.save();
+  };
+
+  readonly #onSync = (state: SyncState, _before: SyncState | null, data?: ISyncStateData): void => {
+    if (state === SyncState.Error || state === SyncState.Reconnecting) this.#onFailed(data?.error);
     if (state !== SyncState.Prepared && state !== SyncState.Syncing) return;
-    if (state === SyncState.Prepared && !this.rooms.ready) {
+    this.#hasSynced ||= !data?.fromCache;
+    if (!this.rooms.ready) {
       this.people.readIgnored();
       this.rooms.isReady();
       this.notifications.read();
     }
     this.batch.flush();
   };
+
+  /** A server that was set back to an older state does not know how far we were. */
+  #onFailed(error: Error | undefined): void {
+    const { errcode, httpStatus } = record(error);
+    if (!this.#hasSynced && httpStatus === 400 && errcode !== "M_UNKNOWN_TOKEN") void this.#store.startOver();
+  }
 
   #apply(rooms: ReadonlyMap<string, number>): void {
     this.rooms.refresh(rooms);

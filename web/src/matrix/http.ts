@@ -25,6 +25,7 @@ export class Http {
   readonly baseUrl: string;
   #tokens: Tokens;
   #renewing: Promise<boolean> | null = null;
+  readonly #asked = new Map<string, Promise<Response>>();
   readonly #options: HttpOptions;
 
   constructor(options: HttpOptions) {
@@ -40,10 +41,23 @@ export class Http {
     return this.#tokens.accessToken;
   }
 
+  /** Asks for something that will be asked for soon: whoever is first gets the answer. */
+  ahead(path: string): void {
+    const answer = this.fetch(this.baseUrl + path, { headers: { Authorization: "" } });
+    // If it fails, whoever asks is told, or nobody needs to know.
+    answer.catch(() => undefined);
+    this.#asked.set(this.baseUrl + path, answer);
+  }
+
   /** `fetch` for the SDK and for ourselves: where a request carries a token, it carries the newest. */
   readonly fetch: typeof globalThis.fetch = async (input, init) => {
     const headers = new Headers(init?.headers);
     if (!headers.has("Authorization")) return this.#plain(input, init);
+    const ahead = this.#asked.get(String(input));
+    if (ahead && (init?.method ?? "GET") === "GET") {
+      this.#asked.delete(String(input));
+      return ahead;
+    }
     const ask = (token: string) => {
       headers.set("Authorization", `Bearer ${token}`);
       return this.#plain(input, { ...init, headers: [...headers] });

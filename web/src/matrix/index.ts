@@ -3,10 +3,11 @@
  * `types.ts`.
  */
 import "./compat";
-import { MemoryStore } from "matrix-js-sdk/lib/store/memory";
 import { quiet } from "./logging";
 import type { Tokens } from "./http";
 import { Session } from "./session";
+import { SnapshotStore, type Vault } from "./store";
+import { BrowserVault, NoVault } from "./vault";
 import type { Matrix, StoredSession } from "./types";
 
 export interface OpenOptions {
@@ -16,6 +17,8 @@ export interface OpenOptions {
   readonly stored?: () => Tokens | null;
   /** Our server, where it is not the page's own. */
   readonly baseUrl?: string;
+  /** Where the session's snapshot lies, if not in the browser's database. */
+  readonly vault?: Vault;
 }
 
 /** Begins to follow somebody's session. Returns at once: `rooms.ready` says when there is something to see. */
@@ -28,8 +31,12 @@ export async function openMatrix(session: StoredSession, options: OpenOptions = 
     tokens: session,
     stored: options.stored,
     onTokens: options.onTokens,
-    store: new MemoryStore(),
+    store: new SnapshotStore(session.userId, options.vault ?? vaultFor(session), globalThis.localStorage),
   });
   matrix.start();
   return matrix;
+}
+
+function vaultFor(session: StoredSession): Vault {
+  return "indexedDB" in globalThis ? new BrowserVault(`${session.userId} ${session.deviceId}`) : new NoVault();
 }

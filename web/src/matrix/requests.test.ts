@@ -121,6 +121,17 @@ describe("tokens", () => {
   });
 });
 
+describe("asking ahead", () => {
+  it("answers the first who asks, once", async () => {
+    const fetch = vi.fn(async (_input: RequestInfo | URL, _init?: RequestInit) => Response.json({ n: fetch.mock.calls.length }));
+    const http = new Http({ baseUrl: "http://here", tokens: { accessToken: "a" }, fetch });
+    http.ahead("/versions");
+    const ask = async () => (await http.fetch("http://here/versions", { headers: { Authorization: "x" } })).json();
+    expect(await ask()).toEqual({ n: 1 });
+    expect(await ask()).toEqual({ n: 2 });
+  });
+});
+
 describe("push rules of a room", () => {
   const ROOM = "!a:here";
   const mute = { rule_id: ROOM, enabled: true, actions: [], conditions: [{ kind: "event_match", key: "room_id", pattern: ROOM }] };

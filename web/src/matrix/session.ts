@@ -43,8 +43,8 @@ export class Session implements Matrix {
     const { client, drafts, connection } = this.#engine;
     await this.#engine.request("POST", "/_matrix/client/v3/logout");
     connection.ended();
-    this.stop();
     drafts.clear();
     await client.store.deleteAllData();
+    this.stop();
   }
 }
