@@ -14,7 +14,7 @@ use crate::{
     app::App,
     clock::{Clock, Randomness},
     config::{Config, Log, LogFormat},
-    http,
+    http::{self, limits::Patience},
 };
 
 /// How long requests that are running at a signal may go on. The promise is 5 s for all.
@@ -41,7 +41,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         let listener = bind(address).await?;
         addresses.push(listener.local_addr()?);
         let (app, routes) = (app.clone(), routes.clone());
-        servers.spawn(async move { http::serve(listener, routes, app.stopped()).await });
+        servers.spawn(async move { http::serve(listener, routes, Patience::default(), app.stopped()).await });
     }
     announce(&config, &addresses);
     stop.await;

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     guests,
-    limits::{BODY_TIMEOUT, MAX_JSON_BODY},
+    limits::{MAX_JSON_BODY, Patience},
 };
 use crate::{
     app::App,
@@ -59,8 +59,9 @@ impl FromRequest<Arc<App>> for RawBody {
 }
 
 async fn read_body(request: Request) -> Result<Bytes> {
+    let patience = request.extensions().get::<Patience>().copied().unwrap_or_default();
     let limited = Limited::new(request.into_body(), MAX_JSON_BODY);
-    match tokio::time::timeout(BODY_TIMEOUT, limited.collect()).await {
+    match tokio::time::timeout(patience.body, limited.collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             Err(Error::new(413, "M_TOO_LARGE", "The body of the request is too large."))

@@ -9,4 +9,7 @@ mod router;
 mod server;
 mod web;
 
-pub use self::{router::router, server::serve};
+pub use self::{
+    router::{protected, router},
+    server::serve,
+};

@@ -1,4 +1,5 @@
-//! Rate limits: who asks too often is told to wait, by user and by address, and by what they ask for.
+//! Rate limits: who asks too often is told to wait, by user and by address, and by what they ask for; and so is
+//! everybody who writes to a room that too much is written to.
 //!
 //! Each class of requests has a fixed number of buckets, and a user or address falls into one by a keyed hash:
 //! the memory is bounded whoever comes, and nobody can aim at another's bucket.
@@ -11,8 +12,8 @@ use std::{
 };
 
 use axum::{
-    extract::{Request, State},
-    http::Method,
+    extract::{FromRequestParts, RawPathParams, Request, State},
+    http::{Method, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -24,10 +25,13 @@ use governor::{
     state::{InMemoryState, NotKeyed, StateStore},
 };
 
+use ruma::RoomOrAliasId;
+
 use super::extract::{access_token, client_address};
 use crate::{
     app::App,
     error::{Error, Result},
+    ids::RoomNum,
 };
 
 /// Buckets of a class, 8 bytes each.
@@ -46,12 +50,25 @@ pub enum Class {
     Messages,
     /// Making, entering and leaving rooms, and asking others in.
     Joins,
+    /// Writing events to one room, whoever does.
+    RoomMessages,
+    /// Entering and leaving one room, and asking others in, whoever does.
+    RoomJoins,
     /// All the rest.
     Other,
 }
 
 impl Class {
-    const ALL: [Self; 6] = [Self::Login, Self::Account, Self::Registration, Self::Messages, Self::Joins, Self::Other];
+    const ALL: [Self; 8] = [
+        Self::Login,
+        Self::Account,
+        Self::Registration,
+        Self::Messages,
+        Self::Joins,
+        Self::RoomMessages,
+        Self::RoomJoins,
+        Self::Other,
+    ];
 
     /// What may come at once, and how fast that is filled up again.
     fn quota(self) -> Quota {
@@ -61,10 +78,22 @@ impl Class {
             Self::Registration => (10, 6),
             Self::Messages => (100, 1_200),
             Self::Joins => (30, 60),
+            // What five users do who do as much as they may: many more at once are a flood.
+            Self::RoomMessages => (500, 6_000),
+            Self::RoomJoins => (150, 600),
             Self::Other => (500, 6_000),
         };
         let count = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         Quota::per_minute(count(per_minute)).allow_burst(count(burst))
+    }
+
+    /// The class in which the room counts that such a request is about.
+    fn of_room(self) -> Option<Self> {
+        match self {
+            Self::Messages => Some(Self::RoomMessages),
+            Self::Joins => Some(Self::RoomJoins),
+            _ => None,
+        }
     }
 
     /// The class of a request of the client-server API.
@@ -143,10 +172,16 @@ pub async fn limit(State((app, limits)): State<(Arc<App>, Arc<RateLimits>)>, req
     };
     // A token that is not valid is the handler's to refuse.
     let session = token.and_then(|token| app.users.authenticate(&token).ok());
-    let checked = match &session {
+    let mut checked = match &session {
         Some(session) => limits.check(class, session.user),
         None => limits.check(class, client_address(&parts).map(network)),
     };
+    // Who is over their own limit takes nothing from the room's.
+    if let (Ok(()), Some(_), Some(class)) = (&checked, &session, class.of_room())
+        && let Some(room) = room(&mut parts, &app).await
+    {
+        checked = limits.check(class, room);
+    }
     if let Err(error) = checked {
         return error.into_response();
     }
@@ -155,6 +190,13 @@ pub async fn limit(State((app, limits)): State<(Arc<App>, Arc<RateLimits>)>, req
     }
     parts.extensions.insert(limits);
     next.run(Request::from_parts(parts, body)).await
+}
+
+/// The room that the path names, by its ID or an alias.
+async fn room(parts: &mut Parts, app: &App) -> Option<RoomNum> {
+    let params = RawPathParams::from_request_parts(parts, &()).await.ok()?;
+    let (_, room) = params.iter().find(|(name, _)| matches!(*name, "roomId" | "roomIdOrAlias"))?;
+    app.rooms.find(<&RoomOrAliasId>::try_from(room).ok()?).ok()
 }
 
 /// Who has one address of IPv6 has 2^64 of them.

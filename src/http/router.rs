@@ -18,7 +18,7 @@ use crate::{app::App, client::*, error::Error};
 
 /// The whole server as one service.
 pub fn router(app: Arc<App>) -> Router {
-    let mut routes = Router::new()
+    let routes = Router::new()
         .route("/_matrix/client/versions", get(versions::versions))
         .nest("/_matrix/client/r0", client_v3())
         .nest("/_matrix/client/v3", client_v3())
@@ -27,6 +27,11 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(web::routes())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(web::fallback);
+    protected(app, routes)
+}
+
+/// What stands before all routes: rate limits, an answer where a handler panics, and word to browsers that they may ask.
+pub fn protected(app: Arc<App>, mut routes: Router<Arc<App>>) -> Router {
     if app.config.rate_limits.enabled {
         routes = routes.layer(from_fn_with_state((app.clone(), RateLimits::new()), rate_limit::limit));
     }

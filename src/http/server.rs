@@ -1,6 +1,14 @@
 //! The server's life: accept, serve, and end within a bounded time with no answer cut short.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Router, extract::ConnectInfo};
 use hyper::body::Incoming;
@@ -9,22 +17,26 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
 };
 use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
-use super::limits::{HEAD_TIMEOUT, MAX_CONNECTIONS};
+use super::limits::{MAX_CONNECTIONS, Patience};
 
 /// How long running requests may go on after the server was told to stop.
 const DRAIN: Duration = Duration::from_secs(3);
 /// How long to wait after the system had no socket to give.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
+/// How often a connection of HTTP/2 is asked whether somebody is there, and how long for an answer.
+const PING: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(20));
 
 /// Serves `router` on `listener` until `shutdown` ends; then lets running requests end.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+pub async fn serve(listener: TcpListener, router: Router, patience: Patience, shutdown: impl Future<Output = ()>) {
     let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(128);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience.head);
+    let http2 = &mut builder.http2();
+    http2.timer(TokioTimer::new()).max_concurrent_streams(128).keep_alive_interval(PING.0).keep_alive_timeout(PING.1);
     tokio::pin!(shutdown);
     loop {
         let accepted = async {
@@ -45,20 +57,39 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
         };
         // Small answers must not wait for a full packet; a socket that can't be told so works as well.
         let _ = stream.set_nodelay(true);
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(patience.answer));
+        let asked = Arc::new(AtomicBool::new(false));
         let service = hyper::service::service_fn({
-            let router = router.clone();
-            move |request| answer(router.clone(), request, address)
+            let (router, asked) = (router.clone(), asked.clone());
+            move |mut request: hyper::Request<Incoming>| {
+                asked.store(true, Ordering::Relaxed);
+                request.extensions_mut().insert(patience);
+                answer(router.clone(), request, address)
+            }
         });
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
+        let connection = builder.serve_connection(TokioIo::new(Box::pin(stream)), service);
+        let connection = graceful.watch(connection.into_owned());
         tokio::spawn(async move {
-            // An error here is a client that broke off; it has nobody left to be told.
-            let _ = connection.await;
+            tokio::select! {
+                // An error here is a client that broke off; it has nobody left to be told.
+                _ = connection => {}
+                () = silence(&asked, patience.head) => {}
+            }
             drop(permit);
         });
     }
     drop(listener);
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time and were cut off");
+    }
+}
+
+/// Ends if nothing was asked in time. hyper counts from the first bytes that tell it which HTTP this is.
+async fn silence(asked: &AtomicBool, patience: Duration) {
+    tokio::time::sleep(patience).await;
+    if asked.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -154,6 +154,15 @@ impl<'a> RoomGuard<'a> {
     }
 }
 
+impl Drop for RoomGuard<'_> {
+    /// Who panics may have left half a change in memory: the next one reads the room from the database.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            *self.slot = None;
+        }
+    }
+}
+
 impl Slot {
     fn new(head: RoomHead, tips: Vec<(EventNum, OwnedEventId)>, room_id: OwnedRoomId) -> Result<Self> {
         let rules = event::rules(&head.version)

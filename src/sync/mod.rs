@@ -13,7 +13,7 @@ mod summary;
 mod timeline;
 mod token;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ pub use self::token::SyncToken;
 use self::{filter::SyncFilter, rooms::RoomsPart};
 use crate::{
     app::App,
-    error::Result,
+    error::{Error, Result},
     ids::{Position, RoomNum, UserNum},
     json::ObjectWriter,
     rooms::view::own_rooms,
@@ -31,6 +31,10 @@ use crate::{
 
 /// A sync does not wait longer than this, whatever its client says.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(300);
+/// Syncs of one user that wait at the same moment, on all devices: each costs something when there is news.
+pub const MAX_WAITING: usize = 100;
+/// When to come back who may not wait.
+const RETRY_MS: u64 = 5_000;
 
 /// A sync that a client asks for.
 pub struct Request {
@@ -47,6 +51,9 @@ pub struct Request {
 }
 
 /// Answers a sync: at once if there is something new, else when there is or the time is over.
+///
+/// # Errors
+/// 429 `M_LIMIT_EXCEEDED` if it would have to wait beside too many others of this user.
 pub async fn sync(app: &App, session: &Session, request: &Request) -> Result<Vec<u8>> {
     let deadline = Instant::now() + request.timeout.min(MAX_TIMEOUT);
     let mut since = request.since;
@@ -58,7 +65,11 @@ pub async fn sync(app: &App, session: &Session, request: &Request) -> Result<Vec
         // From here on no wake-up is lost.
         notified.as_mut().enable();
 
-        let answer = match Builder::new(app, session, request, since, joined).build()? {
+        let built = match idle_at(app, session, since.filter(|_| !request.full_state), &joined) {
+            Some(now) => Built::Nothing(nothing(now), now),
+            None => Builder::new(app, session, request, since, joined).build()?,
+        };
+        let answer = match built {
             Built::Answer(answer) => return Ok(answer),
             Built::Behind(position) => {
                 app.store.wait_published(Position(position.0.saturating_sub(1))).await;
@@ -70,7 +81,12 @@ pub async fn sync(app: &App, session: &Session, request: &Request) -> Result<Vec
                 answer
             }
         };
-        if request.full_state || tokio::time::timeout_at(deadline, notified).await.is_err() {
+        // Each of them holds the waker, as does who keeps it.
+        let waits = !request.full_state && Instant::now() < deadline;
+        if waits && Arc::strong_count(&waker) > MAX_WAITING + 1 {
+            return Err(Error::limit_exceeded(RETRY_MS));
+        }
+        if !waits || tokio::time::timeout_at(deadline, notified).await.is_err() {
             return Ok(answer);
         }
     }
@@ -80,6 +96,29 @@ pub async fn sync(app: &App, session: &Session, request: &Request) -> Result<Vec
 pub fn joined_rooms(app: &App, user: UserNum) -> Result<JoinedRooms> {
     let load = || own_rooms(&app.store.snapshot(), user).map(|rooms| rooms.joined());
     Ok(app.store.live().joined_rooms(user, load)?)
+}
+
+/// Where a client is for whom memory alone tells that there is nothing new: an idle client costs no look at the
+/// database. `joined` must have been read before.
+fn idle_at(app: &App, session: &Session, since: Option<SyncToken>, joined: &JoinedRooms) -> Option<SyncToken> {
+    let since = since?;
+    let live = app.store.live();
+    // These first: what is told after them is found by what is asked next.
+    let now = SyncToken { boot: live.boot_id(), moment: live.moment(), position: app.store.published() };
+    let idle = since.boot == now.boot
+        && since.moment == now.moment
+        && !live.user_changed(session.user, since.position)
+        && live.changed_rooms(joined, since.position).is_empty();
+    idle.then_some(now)
+}
+
+/// The answer that there is nothing new.
+fn nothing(now: SyncToken) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64);
+    let mut answer = ObjectWriter::open(&mut out);
+    answer.text("next_batch", &now.to_string());
+    answer.close();
+    out
 }
 
 /// What came of one attempt.
@@ -125,25 +164,23 @@ impl<'a> Builder<'a> {
         let (mut out, mut something) = (Vec::with_capacity(1024), false);
         let mut answer = ObjectWriter::open(&mut out);
         answer.text("next_batch", &self.now.to_string());
-        if !self.is_idle() {
-            let account_data = self.account_data(since)?;
-            let global = self.global_account_data(&account_data);
-            if !global.is_empty() {
+        let account_data = self.account_data(since)?;
+        let global = self.global_account_data(&account_data);
+        if !global.is_empty() {
+            something = true;
+            room::write_events(answer.key("account_data"), &global);
+        }
+        let presence = self.presence()?;
+        if !presence.is_empty() {
+            something = true;
+            room::write_events(answer.key("presence"), &presence);
+        }
+        match self.rooms_part(since, &account_data)? {
+            RoomsPart::Behind(position) => return Ok(Built::Behind(position)),
+            RoomsPart::Nothing => {}
+            RoomsPart::Rooms(rooms) => {
                 something = true;
-                room::write_events(answer.key("account_data"), &global);
-            }
-            let presence = self.presence()?;
-            if !presence.is_empty() {
-                something = true;
-                room::write_events(answer.key("presence"), &presence);
-            }
-            match self.rooms_part(since, &account_data)? {
-                RoomsPart::Behind(position) => return Ok(Built::Behind(position)),
-                RoomsPart::Nothing => {}
-                RoomsPart::Rooms(rooms) => {
-                    something = true;
-                    answer.json("rooms", &rooms);
-                }
+                answer.json("rooms", &rooms);
             }
         }
         answer.close();
@@ -153,17 +190,6 @@ impl<'a> Builder<'a> {
         } else {
             Ok(Built::Nothing(out, self.now))
         }
-    }
-
-    /// Whether memory alone tells that there is nothing new. What costs an idle client nothing.
-    fn is_idle(&self) -> bool {
-        let Some(since) = self.since else { return false };
-        let live = self.app.store.live();
-        !self.request.full_state
-            && since.boot == self.now.boot
-            && since.moment == self.now.moment
-            && !live.user_changed(self.session.user, since.position)
-            && live.changed_rooms(&self.joined, since.position).is_empty()
     }
 
     /// Joined rooms in which something was published, or typed, since the client's token.

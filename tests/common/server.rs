@@ -8,11 +8,13 @@ use std::{
     time::Duration,
 };
 
+use axum::Router;
 use salon::{
     app::App,
     clock::{Clock, Randomness},
     config::Config,
-    http,
+    http::{self, limits::Patience},
+    store::{Store, StoreOptions},
 };
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -26,6 +28,8 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub struct Builder {
     config: Config,
     clock: Clock,
+    patience: Patience,
+    routes: Router<Arc<App>>,
 }
 
 impl Builder {
@@ -41,18 +45,30 @@ impl Builder {
         self
     }
 
+    /// Another patience with slow clients.
+    pub fn patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Routes beside the server's own, as well protected.
+    pub fn routes(mut self, routes: Router<Arc<App>>) -> Self {
+        self.routes = routes;
+        self
+    }
+
     pub async fn start(self) -> TestServer {
         let folder = tempfile::tempdir().expect("a folder for the database");
-        let config = Config { data_dir: folder.path().to_owned(), ..self.config };
-        let running = Running::start(&config, &self.clock).await;
-        TestServer { config, clock: self.clock, running: Some(running), _folder: folder }
+        let mut setup = self;
+        setup.config.data_dir = folder.path().to_owned();
+        let running = Running::start(&setup).await;
+        TestServer { setup, running: Some(running), _folder: folder }
     }
 }
 
 /// A server in this process. It ends, and its folder goes, when it is dropped.
 pub struct TestServer {
-    config: Config,
-    clock: Clock,
+    setup: Builder,
     running: Option<Running>,
     _folder: tempfile::TempDir,
 }
@@ -75,15 +91,17 @@ struct Running {
 }
 
 impl Running {
-    async fn start(config: &Config, clock: &Clock) -> Self {
-        let app = App::build(config.clone(), clock.clone(), Randomness::from_system()).expect("the server starts");
+    async fn start(setup: &Builder) -> Self {
+        let (config, clock) = (setup.config.clone(), setup.clock.clone());
+        let app = App::build(config, clock, Randomness::from_system()).expect("the server starts");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base_url = format!("http://{}", listener.local_addr().expect("a bound address"));
         let (stop, stopped) = oneshot::channel();
         let until = async move {
             let _ = stopped.await;
         };
-        let serving = tokio::spawn(http::serve(listener, http::router(app.clone()), until));
+        let router = http::router(app.clone()).merge(http::protected(app.clone(), setup.routes.clone()));
+        let serving = tokio::spawn(http::serve(listener, router, setup.patience, until));
         app.start();
         Self { app, base_url, stop, serving }
     }
@@ -99,13 +117,13 @@ impl TestServer {
         let mut config = Config::default();
         config.rate_limits.enabled = false;
         config.registration.allow_guests = true;
-        Builder { config, clock: Clock::System }
+        Builder { config, clock: Clock::System, patience: Patience::default(), routes: Router::new() }
     }
 
     /// Stops the server and starts it again on the same folder. Clients from before have the old address.
     pub async fn restart(&mut self) {
         self.stop().await;
-        self.running = Some(Running::start(&self.config, &self.clock).await);
+        self.running = Some(Running::start(&self.setup).await);
     }
 
     /// Stops the server as SIGTERM does, and waits until its database is closed.
@@ -127,6 +145,14 @@ impl TestServer {
         panic!("somebody holds on to the stopped server");
     }
 
+    /// Stops the server and proves its database whole.
+    pub async fn stop_whole(&mut self) {
+        self.stop().await;
+        let store = Store::open(&self.setup.config.data_dir, StoreOptions::default()).expect("a closed database");
+        let report = salon::check::check(&store).expect("a readable database");
+        assert!(report.is_clean(), "{report}");
+    }
+
     /// The server's inside.
     pub fn app(&self) -> &Arc<App> {
         &self.running.as_ref().expect("the server runs").app
@@ -138,12 +164,12 @@ impl TestServer {
 
     /// Where the database is.
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.setup.config
     }
 
     /// Moves a manual clock on.
     pub fn advance(&self, time: Duration) {
-        let Clock::Manual(now) = &self.clock else { panic!("the server has the machine's clock") };
+        let Clock::Manual(now) = &self.setup.clock else { panic!("the server has the machine's clock") };
         now.fetch_add(time.as_millis() as u64, Ordering::SeqCst);
     }
 

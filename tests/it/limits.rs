@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::common::{Answer, PASSWORD, TestServer};
+use crate::common::{Answer, PASSWORD, TestServer, encode};
 
 #[tokio::test]
 async fn who_asks_too_often_is_told_when_to_come_back() {
@@ -36,6 +36,30 @@ async fn guesses_at_one_password_are_limited_wherever_they_come_from() {
     }
     assert_eq!(errcodes[0], "M_FORBIDDEN");
     assert_eq!(errcodes[15], "M_LIMIT_EXCEEDED");
+}
+
+#[tokio::test]
+async fn a_room_takes_no_flood_whoever_makes_it() {
+    let server = TestServer::builder().config(|config| config.rate_limits.enabled = true).start().await;
+    let alice = server.register("alice").await;
+    let closed = async |name: &str| alice.post("/v3/createRoom", json!({ "room_alias_name": name })).await.ok();
+    let (room, other) = (closed("door").await, closed("other").await);
+    let names = [encode(room["room_id"].as_str().unwrap()), encode("#door:localhost")];
+    // Nobody does more than one may, and nobody gets in: that is faster than the room's bucket fills.
+    let mut refused = Vec::new();
+    for n in 0..7 {
+        let user = server.register(&format!("user{n}")).await;
+        for n in 0..29 {
+            let answer = user.post(&format!("/v3/join/{}", names[n % 2]), json!({})).await;
+            refused.push(answer.body["errcode"].as_str().unwrap().to_owned());
+        }
+    }
+    assert!(refused[..150].iter().all(|errcode| errcode == "M_FORBIDDEN"), "{refused:?}");
+    assert!(refused[150..].iter().any(|errcode| errcode == "M_LIMIT_EXCEEDED"), "{refused:?}");
+    // Only that room is closed for a moment.
+    let bob = server.register("bob").await;
+    let other = encode(other["room_id"].as_str().unwrap());
+    bob.post(&format!("/v3/join/{other}"), json!({})).await.refused(403, "M_FORBIDDEN");
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ mod messages;
 mod mutual_rooms;
 mod notes;
 mod notifications;
+mod panics;
+mod patience;
 mod presence;
 mod push_rules;
 mod pushers;
