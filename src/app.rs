@@ -56,14 +56,15 @@ impl App {
     pub fn build(config: Config, clock: Clock, randomness: Randomness) -> Result<Arc<Self>, BuildError> {
         let store = Arc::new(Store::open(&config.data_dir, StoreOptions::default())?);
         check_server_name(&store, &config)?;
+        let signing_key =
+            stored_secret(&store, "signing_key", || SigningKey::generate(&randomness.bytes()).to_bytes())?;
         let users = Arc::new(Users::new(
             store.clone(),
             config.server_name.clone(),
             (clock.clone(), randomness.clone()),
             config.presence.enabled,
+            &signing_key,
         ));
-        let signing_key =
-            stored_secret(&store, "signing_key", || SigningKey::generate(&randomness.bytes()).to_bytes())?;
         let signing_key = SigningKey::from_bytes(&signing_key).ok_or(StoreError::Malformed(Family::Meta))?;
         let trie_secret = stored_secret(&store, "trie_secret", || randomness.bytes::<32>().to_vec())?;
         let trie_secret = trie_secret.as_slice().try_into().map_err(|_| StoreError::Malformed(Family::Meta))?;

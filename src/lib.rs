@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod error;
 pub mod event;
+pub mod federation;
 pub mod http;
 pub mod ids;
 pub mod json;

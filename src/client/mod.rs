@@ -16,6 +16,7 @@ pub mod membership;
 pub mod messages;
 pub mod mutual_rooms;
 pub mod notifications;
+pub mod openid;
 pub mod presence;
 pub mod profile;
 pub mod push_rules;

@@ -14,7 +14,7 @@ use super::{
     rate_limit::{self, RateLimits},
     web,
 };
-use crate::{app::App, client::*, error::Error};
+use crate::{app::App, client::*, error::Error, federation};
 
 /// The whole server as one service.
 pub fn router(app: Arc<App>) -> Router {
@@ -23,6 +23,7 @@ pub fn router(app: Arc<App>) -> Router {
         .nest("/_matrix/client/r0", client_v3())
         .nest("/_matrix/client/v3", client_v3())
         .nest("/_matrix/client/v1", client_v1())
+        .route("/_matrix/federation/v1/openid/userinfo", get(federation::openid::userinfo))
         .route("/_synapse/admin/v1/register", get(admin_register::nonce).post(admin_register::register))
         .merge(web::routes())
         .method_not_allowed_fallback(method_not_allowed)
@@ -92,6 +93,7 @@ fn user_data() -> Router<Arc<App>> {
         .route("/user/{userId}/rooms/{roomId}/account_data/{type}", in_room)
         .route("/user/{userId}/rooms/{roomId}/tags", get(account_data::tags))
         .route("/user/{userId}/rooms/{roomId}/tags/{tag}", put(account_data::set_tag).delete(account_data::delete_tag))
+        .route("/user/{userId}/openid/request_token", post(openid::request_token))
         .route("/user/{userId}/filter", post(filter::define))
         .route("/user/{userId}/filter/{filterId}", get(filter::get))
 }

@@ -12,6 +12,7 @@ pub mod feed;
 pub mod filters;
 mod interactive;
 mod locks;
+pub mod openid;
 mod passwords;
 pub mod presence;
 mod profiles;
@@ -41,8 +42,8 @@ pub use self::{
     usernames::Identifier,
 };
 use self::{
-    interactive::InteractiveSessions, locks::Locks, passwords::Passwords, presence::Presence, shared_secret::Nonces,
-    tokens::Tokens,
+    interactive::InteractiveSessions, locks::Locks, openid::OpenIdKey, passwords::Passwords, presence::Presence,
+    shared_secret::Nonces, tokens::Tokens,
 };
 use crate::{
     clock::{Clock, Randomness},
@@ -76,17 +77,19 @@ pub struct Users {
     nonces: Nonces,
     directory: directory::Directory,
     attentions: attention::Attentions,
+    openid: OpenIdKey,
     /// Who is there.
     pub presence: Presence,
 }
 
 impl Users {
-    /// Over an open store.
+    /// Over an open store. `secret` never changes for a database.
     pub fn new(
         store: Arc<Store>,
         server_name: OwnedServerName,
         (clock, randomness): (Clock, Randomness),
         presence_enabled: bool,
+        secret: &[u8],
     ) -> Self {
         let presence = Presence::new(store.clone(), clock.clone(), presence_enabled);
         Self {
@@ -101,6 +104,7 @@ impl Users {
             nonces: Nonces::new(),
             directory: directory::Directory::default(),
             attentions: attention::Attentions::default(),
+            openid: OpenIdKey::derive(secret),
             presence,
         }
     }

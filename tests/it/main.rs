@@ -18,6 +18,7 @@ mod messages;
 mod mutual_rooms;
 mod notes;
 mod notifications;
+mod openid;
 mod panics;
 mod patience;
 mod presence;

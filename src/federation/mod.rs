@@ -1,0 +1,4 @@
+//! The server-server API as served: one file a module of the spec. A handler decodes, authorises, makes one
+//! call into the domain, and encodes.
+
+pub mod openid;
