@@ -59,7 +59,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Registration {
     pub mode: RegistrationMode,
-    /// What newcomers must know in mode `token`.
+    /// What newcomers may know in mode `token`, instead of a token that was made for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// Lets tools make accounts through `/_synapse/admin/v1/register`; absent: nobody can.
@@ -219,17 +219,11 @@ impl Config {
         if registration.shared_secret.as_deref() == Some("") {
             return refuse("registration.shared_secret", "must not be empty");
         }
-        match &registration.token {
-            Some(token) if !is_registration_token(token) => {
-                return refuse(
-                    "registration.token",
-                    "must be 1 to 64 of the characters A-Z, a-z, 0-9, \".\", \"_\", \"~\" and \"-\"",
-                );
-            }
-            None if registration.mode == RegistrationMode::Token => {
-                return refuse("registration.mode", "is \"token\", which needs `registration.token` to be set as well");
-            }
-            _ => {}
+        if registration.token.as_deref().is_some_and(|token| !is_registration_token(token)) {
+            return refuse(
+                "registration.token",
+                "must be 1 to 64 of the characters A-Z, a-z, 0-9, \".\", \"_\", \"~\" and \"-\"",
+            );
         }
         let beyond = self.listen.iter().find(|address| !address.ip().is_loopback());
         match beyond {
@@ -255,6 +249,6 @@ fn is_http_url(url: &str) -> bool {
 }
 
 /// The grammar that the specification gives registration tokens.
-fn is_registration_token(token: &str) -> bool {
+pub fn is_registration_token(token: &str) -> bool {
     (1..=64).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Database, Report, index::IndexRow, report};
 use crate::{
+    config::is_registration_token,
     ids::{RoomNum, UserNum},
     store::{
         Family, Read, StoreError, decode,
@@ -11,6 +12,7 @@ use crate::{
     },
     users::{
         Pusher,
+        RegistrationToken,
         feed::FeedEntry,
         filters::id_of,
         rows::{
@@ -88,6 +90,21 @@ pub(super) fn check_token(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Re
     if device.is_none_or(|device| device.token_hashes().all(|hash| hash != row.rest)) {
         let device = format!("{}, device {}", report::user(token.user), token.device_id);
         report.wrong(row.place(), format!("{device} is not there, or does not know this token"));
+    }
+    Ok(())
+}
+
+/// 0 → registration token: it can be one, and let in no more than it may.
+pub(super) fn check_registration_token(
+    _: &Database<'_>,
+    row: &IndexRow<'_>,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let Some(token) = row.decode::<RegistrationToken>(report) else { return Ok(()) };
+    report.count("registration tokens", 1);
+    let is_token = str::from_utf8(row.rest).is_ok_and(is_registration_token);
+    if row.owner != 0 || !is_token || token.uses_allowed.is_some_and(|allowed| token.used > allowed) {
+        report.wrong(row.place(), "this is no registration token, or it let in more than it may");
     }
     Ok(())
 }

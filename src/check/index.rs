@@ -41,6 +41,7 @@ const KINDS: &[(Index, Check)] = &[
     (Index::Account, accounts::check_account),
     (Index::Device, accounts::check_device),
     (Index::Token, accounts::check_token),
+    (Index::RegistrationToken, accounts::check_registration_token),
     (Index::Profile, accounts::check_profile),
     (Index::AccountData, accounts::check_account_data),
     (Index::AccountDataSize, accounts::check_account_data_size),

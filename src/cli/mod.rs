@@ -6,6 +6,7 @@ mod backup;
 mod check;
 mod room;
 mod serve;
+mod token;
 mod user;
 
 use std::error::Error;
@@ -87,6 +88,9 @@ enum Command {
     /// Make, change and end accounts, while the server is stopped
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Make, list and end the tokens that let people register, while the server is stopped
+    #[command(subcommand)]
+    Token(token::TokenCommand),
 }
 
 impl Settings {
@@ -122,6 +126,7 @@ fn dispatch(mut cli: Cli) -> Result<(), Box<dyn Error>> {
         Command::Room { command } => room::run(&config, command),
         Command::Backup { target } => backup::run(&config, &target),
         Command::User(command) => user::run(config, command),
+        Command::Token(command) => token::run(config, command),
     }
 }
 
@@ -131,6 +136,11 @@ fn closed_store(config: &Config) -> Result<Store, Box<dyn Error>> {
         return Err(format!("there is no database in {}", config.data_dir.display()).into());
     }
     Ok(Store::open(&config.data_dir, StoreOptions::default())?)
+}
+
+/// The sentence without the errcode, which means nothing on the command line.
+fn explain(error: crate::error::Error) -> Box<dyn Error> {
+    if error.status >= 500 { error.into() } else { error.message.into() }
 }
 
 #[cfg(test)]

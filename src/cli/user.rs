@@ -5,6 +5,7 @@ use std::{error::Error, io};
 use clap::{Args, Subcommand};
 use ruma::OwnedUserId;
 
+use super::explain;
 use crate::{
     app::App,
     clock::{Clock, Randomness},
@@ -105,7 +106,8 @@ async fn execute(app: &App, randomness: &Randomness, command: UserCommand) -> Re
             let user_id = users.new_user_id(&name).map_err(explain)?;
             users.check_available(&user_id).map_err(explain)?;
             let password = password.read(randomness)?;
-            let new = NewAccount { user_id: user_id.clone(), password: Some(&password.text), admin, guest: false };
+            let text = Some(password.text.as_str());
+            let new = NewAccount { user_id: user_id.clone(), password: text, admin, guest: false, token: None };
             users.create_account(new).await.map_err(explain)?;
             println!("{user_id} was created");
             password.tell();
@@ -139,9 +141,4 @@ fn find(app: &App, name: &str) -> Result<(OwnedUserId, ids::UserNum), Box<dyn Er
     let user_id = app.users.named_at_login(None, Some(name)).ok_or_else(|| format!("{name} is no user name"))?;
     let user = app.users.local_user(&user_id).map_err(|_| format!("{user_id} has no account here"))?;
     Ok((user_id, user))
-}
-
-/// The sentence without the errcode, which means nothing on the command line.
-fn explain(error: crate::error::Error) -> Box<dyn Error> {
-    if error.status >= 500 { error.into() } else { error.message.into() }
 }

@@ -51,7 +51,7 @@ pub async fn register(
     let user_id = app.users.new_user_id(&request.username)?;
     let user = app
         .users
-        .create_account(NewAccount { user_id, password: Some(&request.password), admin, guest: false })
+        .create_account(NewAccount { user_id, password: Some(&request.password), admin, guest: false, token: None })
         .await?;
     if let Some(name) = request.displayname {
         app.users.set_profile_field(user, "displayname", name.into()).await?;

@@ -6,7 +6,6 @@ use axum::{Json, extract::State};
 use ruma::OwnedUserId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use subtle::ConstantTimeEq;
 
 use super::session::SessionAnswer;
 use crate::{
@@ -88,9 +87,13 @@ pub async fn register(
     let passed = app.users.authenticate_interactively(operation, request.auth).await?;
     let password = request.password.as_deref();
     let user = match guest {
-        Some(guest) => app.users.upgrade_guest(guest, password.unwrap_or_default()).await.map(|()| guest)?,
+        Some(guest) => {
+            app.users.upgrade_guest(guest, password.unwrap_or_default(), passed.registration_token()).await?;
+            guest
+        }
         None => {
-            let new = NewAccount { user_id: user_id.clone(), password, admin: false, guest: false };
+            let token = passed.registration_token();
+            let new = NewAccount { user_id: user_id.clone(), password, admin: false, guest: false, token };
             app.users.create_account(new).await?
         }
     };
@@ -109,10 +112,10 @@ pub async fn register(
 
 /// What newcomers have to prove; 403 if there may be none.
 fn stage(registration: &Registration) -> Result<Stage> {
-    match (registration.mode, &registration.token) {
-        (RegistrationMode::Open, _) => Ok(Stage::Dummy),
-        (RegistrationMode::Token, Some(token)) => Ok(Stage::RegistrationToken(token.clone())),
-        (RegistrationMode::Token, None) | (RegistrationMode::Closed, _) => {
+    match registration.mode {
+        RegistrationMode::Open => Ok(Stage::Dummy),
+        RegistrationMode::Token => Ok(Stage::RegistrationToken(registration.token.clone())),
+        RegistrationMode::Closed => {
             Err(Error::forbidden("Registration is closed here: ask whoever runs this server for an account."))
         }
     }
@@ -123,7 +126,8 @@ async fn register_guest(app: &App, new: NewSession) -> Result<SessionAnswer> {
         return Err(Error::new(403, "M_GUEST_ACCESS_FORBIDDEN", "Guests are not allowed here."));
     }
     let user_id = app.users.new_user_id(&app.users.random_localpart())?;
-    let user = app.users.create_account(NewAccount { user_id, password: None, admin: false, guest: true }).await?;
+    let new_account = NewAccount { user_id, password: None, admin: false, guest: true, token: None };
+    let user = app.users.create_account(new_account).await?;
     Ok(app.users.start_session(user, new).await?.into())
 }
 
@@ -165,7 +169,7 @@ pub async fn token_validity(
     QueryParams(query): QueryParams<ValidityQuery>,
 ) -> Result<Json<Value>> {
     let valid = match stage(&app.config.registration)? {
-        Stage::RegistrationToken(token) => token.as_bytes().ct_eq(query.token.as_bytes()).into(),
+        Stage::RegistrationToken(configured) => app.users.may_register_with(configured.as_deref(), &query.token)?,
         Stage::Dummy | Stage::Password(_) => false,
     };
     Ok(Json(json!({ "valid": valid })))

@@ -213,9 +213,6 @@ fn values_that_cannot_be() {
 
 #[test]
 fn registration_that_is_half_configured() {
-    toml("[registration]\nmode = \"token\"").refused(
-        "the file salon.toml: `registration.mode` is \"token\", which needs `registration.token` to be set as well",
-    );
     toml("[registration]\ntoken = \"with a blank\"").refused(
         "the file salon.toml: `registration.token` must be 1 to 64 of the characters A-Z, a-z, 0-9, \
          \".\", \"_\", \"~\" and \"-\"",

@@ -54,6 +54,8 @@ pub enum Index {
     Pushkey = b'k',
     /// 0 → access or refresh token's hash.
     Token = b'K',
+    /// 0 → registration token.
+    RegistrationToken = b'G',
     /// 0 → alias: room.
     Alias = b'L',
     /// 0 → room listed in the directory.

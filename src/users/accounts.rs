@@ -41,6 +41,8 @@ pub struct NewAccount<'a> {
     pub admin: bool,
     /// Whether it is a guest's.
     pub guest: bool,
+    /// The registration token whose use this is, if it is one that is counted.
+    pub token: Option<&'a str>,
 }
 
 impl Users {
@@ -71,12 +73,16 @@ impl Users {
             if self.account(user)?.is_some() {
                 return Err(in_use());
             }
+            let used = new.token.map(|token| self.use_registration_token(token)).transpose()?;
             self.store.commit(|_| {
                 // Followers that list users learn of this one as of a new profile.
                 let mut commit = Commit::new(LogEntry::Profile(user));
                 commit.put_row(Family::Index, key(user), &row).notify(Notice::User(user));
                 if !row.guest {
                     commit.put(Family::Index, profiles::key(user), profiles::initial(new.user_id.localpart()));
+                }
+                if let Some(used) = &used {
+                    used.count(&mut commit);
                 }
                 commit
             })
@@ -164,14 +170,15 @@ impl Users {
         self.verify_password(password, row.and_then(|row| row.password)).await
     }
 
-    /// Makes a guest's account a user's. Their session as a guest is over.
-    pub async fn upgrade_guest(&self, user: UserNum, password: &str) -> Result<()> {
+    /// Makes a guest's account a user's, by the use of a registration token if it is one that is counted. Their
+    /// session as a guest is over.
+    pub async fn upgrade_guest(&self, user: UserNum, password: &str, token: Option<&str>) -> Result<()> {
         let phc = self.hash_password(password).await?;
-        self.change_account(user, |row| {
+        let change = |row: &mut AccountRow| {
             row.password = Some(phc);
             row.guest = false;
-        })
-        .await?;
+        };
+        self.change_account_by(user, token, change).await?;
         self.delete_other_devices(user, None).await
     }
 
@@ -189,13 +196,26 @@ impl Users {
 
     /// Changes the row of an account that exists.
     async fn change_account(&self, user: UserNum, change: impl FnOnce(&mut AccountRow)) -> Result<()> {
+        self.change_account_by(user, None, change).await
+    }
+
+    async fn change_account_by(
+        &self,
+        user: UserNum,
+        token: Option<&str>,
+        change: impl FnOnce(&mut AccountRow),
+    ) -> Result<()> {
         let ticket = {
             let _lock = self.locks.user(user);
             let mut row = self.account(user)?.ok_or_else(no_account)?;
             change(&mut row);
+            let used = token.map(|token| self.use_registration_token(token)).transpose()?;
             self.store.commit(|_| {
                 let mut commit = Commit::new(LogEntry::User(user));
                 commit.put_row(Family::Index, key(user), &row).notify(Notice::User(user));
+                if let Some(used) = &used {
+                    used.count(&mut commit);
+                }
                 commit
             })
         };

@@ -6,9 +6,8 @@
 use quick_cache::sync::Cache;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use subtle::ConstantTimeEq;
 
-use super::{Identifier, Users};
+use super::{Identifier, Users, registration_tokens::is_configured};
 use crate::{
     error::{Error, Result},
     ids::{self, UserNum},
@@ -24,8 +23,8 @@ const LIFETIME_MS: u64 = 15 * 60 * 1000;
 pub enum Stage {
     /// Nothing: `m.login.dummy`.
     Dummy,
-    /// That one knows this token: `m.login.registration_token`.
-    RegistrationToken(String),
+    /// That one knows a token that was made, or this one: `m.login.registration_token`.
+    RegistrationToken(Option<String>),
     /// That one knows the password of this user: `m.login.password`.
     Password(UserNum),
 }
@@ -70,8 +69,15 @@ pub struct AuthData {
 #[derive(Clone)]
 struct InteractiveSession {
     operation: Operation,
-    passed: bool,
+    passed: Option<Proof>,
     began_at: u64,
+}
+
+/// What somebody passed by.
+#[derive(Clone)]
+struct Proof {
+    /// The token that was made for it, whose use is yet to be counted.
+    registration_token: Option<String>,
 }
 
 pub(super) struct InteractiveSessions(Cache<String, InteractiveSession>);
@@ -85,7 +91,17 @@ impl InteractiveSessions {
 /// Somebody passed. The session goes on until `Users::finish`, so that a call which then fails for another
 /// reason can be made again.
 #[must_use]
-pub struct Passed(String);
+pub struct Passed {
+    session: String,
+    proof: Proof,
+}
+
+impl Passed {
+    /// The registration token that is to be counted as used, if it is one that is counted.
+    pub fn registration_token(&self) -> Option<&str> {
+        self.proof.registration_token.as_deref()
+    }
+}
 
 impl Users {
     /// Lets pass who completed the operation's stage, now or before; else 401 with what is asked for.
@@ -96,7 +112,7 @@ impl Users {
         };
         let (id, passed) = match auth.session.clone() {
             // Scripts commonly send the stage at once.
-            None => (self.begin(operation.clone()), false),
+            None => (self.begin(operation.clone()), None),
             Some(id) => match self.interactive.0.get(&id).filter(|session| self.serves(session, &operation)) {
                 Some(session) => (id, session.passed),
                 None => {
@@ -106,25 +122,27 @@ impl Users {
                 }
             },
         };
-        if passed {
-            return Ok(Passed(id));
+        if let Some(proof) = passed {
+            return Ok(Passed { session: id, proof });
         }
-        if let Err(error) = self.attempt(&operation.stage, auth).await {
-            return Err(if error.status == 401 { challenge(error, &operation, &id) } else { error });
-        }
-        let session = InteractiveSession { operation, passed: true, began_at: self.clock.now_ms() };
+        let proof = match self.attempt(&operation.stage, auth).await {
+            Ok(proof) => proof,
+            Err(error) if error.status == 401 => return Err(challenge(error, &operation, &id)),
+            Err(error) => return Err(error),
+        };
+        let session = InteractiveSession { operation, passed: Some(proof.clone()), began_at: self.clock.now_ms() };
         self.interactive.0.insert(id.clone(), session);
-        Ok(Passed(id))
+        Ok(Passed { session: id, proof })
     }
 
     /// Ends the session of a call that succeeded.
     pub fn finish(&self, passed: Passed) {
-        self.interactive.0.remove(&passed.0);
+        self.interactive.0.remove(&passed.session);
     }
 
     fn begin(&self, operation: Operation) -> String {
         let id = self.randomness.with(|rng| ids::random_string(rng, 24));
-        let session = InteractiveSession { operation, passed: false, began_at: self.clock.now_ms() };
+        let session = InteractiveSession { operation, passed: None, began_at: self.clock.now_ms() };
         self.interactive.0.insert(id.clone(), session);
         id
     }
@@ -133,30 +151,35 @@ impl Users {
         session.operation == *operation && self.clock.now_ms() < session.began_at + LIFETIME_MS
     }
 
-    async fn attempt(&self, stage: &Stage, auth: AuthData) -> Result<()> {
+    async fn attempt(&self, stage: &Stage, auth: AuthData) -> Result<Proof> {
         if auth.stage.as_deref() != Some(stage.name()) {
-            return match auth.stage {
-                Some(_) => Err(Error::new(401, "M_UNKNOWN", "This stage is not part of the flow.")),
-                None => Err(Error::authentication_needed()),
-            };
+            return Err(match auth.stage {
+                Some(_) => Error::new(401, "M_UNKNOWN", "This stage is not part of the flow."),
+                None => Error::authentication_needed(),
+            });
         }
-        let passed = match stage {
-            Stage::Dummy => true,
-            Stage::RegistrationToken(expected) => {
-                auth.token.is_some_and(|token| token.as_bytes().ct_eq(expected.as_bytes()).into())
+        let mut proof = Proof { registration_token: None };
+        match stage {
+            Stage::Dummy => Ok(proof),
+            Stage::RegistrationToken(configured) => {
+                let token = auth.token.unwrap_or_default();
+                if is_configured(configured.as_deref(), &token) {
+                    return Ok(proof);
+                }
+                if !self.is_stored(&token)? {
+                    return Err(Error::new(401, "M_FORBIDDEN", "This registration token is not valid."));
+                }
+                proof.registration_token = Some(token);
+                Ok(proof)
             }
             Stage::Password(user) => {
                 let Some(password) = auth.password else {
                     return Err(Error::new(401, "M_MISSING_PARAM", "The password is missing."));
                 };
-                self.is_meant(*user, auth.identifier.as_ref(), auth.user.as_deref())?
-                    && self.check_password(*user, &password).await?
+                let right = self.is_meant(*user, auth.identifier.as_ref(), auth.user.as_deref())?
+                    && self.check_password(*user, &password).await?;
+                if right { Ok(proof) } else { Err(Error::new(401, "M_FORBIDDEN", "Wrong password.")) }
             }
-        };
-        match passed {
-            true => Ok(()),
-            false if matches!(stage, Stage::Password(_)) => Err(Error::new(401, "M_FORBIDDEN", "Wrong password.")),
-            false => Err(Error::new(401, "M_FORBIDDEN", "This registration token is not valid.")),
         }
     }
 

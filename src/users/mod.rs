@@ -18,6 +18,7 @@ pub mod presence;
 mod profiles;
 mod push_rules;
 mod pushers;
+mod registration_tokens;
 pub mod rows;
 mod sessions;
 mod shared_secret;
@@ -37,13 +38,14 @@ pub use self::{
     interactive::{AuthData, Operation, Stage},
     profiles::Profile,
     pushers::Pusher,
+    registration_tokens::RegistrationToken,
     sessions::{NewSession, StartedSession},
     shared_secret::SharedSecretRequest,
     usernames::Identifier,
 };
 use self::{
     interactive::InteractiveSessions, locks::Locks, openid::OpenIdKey, passwords::Passwords, presence::Presence,
-    shared_secret::Nonces, tokens::Tokens,
+    registration_tokens::TokenLock, shared_secret::Nonces, tokens::Tokens,
 };
 use crate::{
     clock::{Clock, Randomness},
@@ -78,6 +80,7 @@ pub struct Users {
     directory: directory::Directory,
     attentions: attention::Attentions,
     openid: OpenIdKey,
+    token_lock: TokenLock,
     /// Who is there.
     pub presence: Presence,
 }
@@ -105,6 +108,7 @@ impl Users {
             directory: directory::Directory::default(),
             attentions: attention::Attentions::default(),
             openid: OpenIdKey::derive(secret),
+            token_lock: TokenLock::default(),
             presence,
         }
     }

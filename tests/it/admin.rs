@@ -50,8 +50,13 @@ async fn tools_make_accounts_with_the_shared_secret() {
 
 /// Runs `salon user …` on the server's folder.
 fn salon_user(server: &TestServer, arguments: &[&str], input: &str) -> Output {
+    salon(server, "user", arguments, input)
+}
+
+/// Runs a command of `salon` on the server's folder.
+pub fn salon(server: &TestServer, command: &str, arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_salon"))
-        .args(["user", "--data-dir"])
+        .args([command, "--data-dir"])
         .arg(&server.config().data_dir)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -63,7 +68,8 @@ fn salon_user(server: &TestServer, arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn succeeds(output: &Output) -> String {
+/// What a command printed that had to succeed.
+pub fn succeeds(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).unwrap()
 }

@@ -25,6 +25,7 @@ mod presence;
 mod push_rules;
 mod pushers;
 mod receipts;
+mod registration_tokens;
 mod relations;
 mod room_state;
 mod rooms_create;
