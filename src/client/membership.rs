@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use ruma::{OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId};
+use ruma::{CanonicalJsonObject, OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId, RoomId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::{
         extract::{self, OptionalJson, Params},
     },
     ids::RoomNum,
-    rooms::membership::{Actor, reason},
+    rooms::membership::{Action, Actor, reason},
     users::Session,
 };
 
@@ -23,6 +23,13 @@ use crate::{
 #[derive(Deserialize)]
 pub struct ReasonRequest {
     reason: Option<String>,
+}
+
+/// The body of a join.
+#[derive(Deserialize)]
+pub struct JoinRequest {
+    reason: Option<String>,
+    third_party_signed: Option<CanonicalJsonObject>,
 }
 
 /// A body that names a user, and may say why.
@@ -45,7 +52,7 @@ pub async fn join(
     State(app): State<Arc<App>>,
     session: Session,
     Params(room_id): Params<OwnedRoomId>,
-    OptionalJson(request): OptionalJson<ReasonRequest>,
+    OptionalJson(request): OptionalJson<JoinRequest>,
 ) -> Result<Json<Value>> {
     join_room(&app, &session, app.rooms.number(&room_id)?, request).await
 }
@@ -55,13 +62,13 @@ pub async fn join_by_alias(
     State(app): State<Arc<App>>,
     session: Session,
     Params(room): Params<OwnedRoomOrAliasId>,
-    OptionalJson(request): OptionalJson<ReasonRequest>,
+    OptionalJson(request): OptionalJson<JoinRequest>,
 ) -> Result<Json<Value>> {
     join_room(&app, &session, app.rooms.find(&room)?, request).await
 }
 
-async fn join_room(app: &App, session: &Session, room: RoomNum, request: ReasonRequest) -> Result<Json<Value>> {
-    app.rooms.join(Actor::from(session), room, reason(request.reason)).await?;
+async fn join_room(app: &App, session: &Session, room: RoomNum, request: JoinRequest) -> Result<Json<Value>> {
+    app.rooms.join(Actor::from(session), room, reason(request.reason), request.third_party_signed).await?;
     room_id(app, room)
 }
 
@@ -89,9 +96,7 @@ pub async fn invite(
         (None, Some(_)) => return Err(no_third_parties()),
         (None, None) => return Err(Error::bad_json("The body must name a user in user_id.")),
     };
-    let room = app.rooms.number(&room_id)?;
-    app.rooms.invite(Actor::from(&session), room, &target, reason(request.reason)).await?;
-    Ok(empty())
+    act(&app, &session, &room_id, Action::Invite, TargetRequest { user_id: target, reason: request.reason }).await
 }
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/leave`
@@ -123,9 +128,7 @@ pub async fn kick(
     Params(room_id): Params<OwnedRoomId>,
     extract::Json(request): extract::Json<TargetRequest>,
 ) -> Result<RawJson> {
-    let room = app.rooms.number(&room_id)?;
-    app.rooms.kick(Actor::from(&session), room, &request.user_id, reason(request.reason)).await?;
-    Ok(empty())
+    act(&app, &session, &room_id, Action::Kick, request).await
 }
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/ban`
@@ -135,9 +138,7 @@ pub async fn ban(
     Params(room_id): Params<OwnedRoomId>,
     extract::Json(request): extract::Json<TargetRequest>,
 ) -> Result<RawJson> {
-    let room = app.rooms.number(&room_id)?;
-    app.rooms.ban(Actor::from(&session), room, &request.user_id, reason(request.reason)).await?;
-    Ok(empty())
+    act(&app, &session, &room_id, Action::Ban, request).await
 }
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/unban`
@@ -147,8 +148,18 @@ pub async fn unban(
     Params(room_id): Params<OwnedRoomId>,
     extract::Json(request): extract::Json<TargetRequest>,
 ) -> Result<RawJson> {
-    let room = app.rooms.number(&room_id)?;
-    app.rooms.unban(Actor::from(&session), room, &request.user_id, reason(request.reason)).await?;
+    act(&app, &session, &room_id, Action::Unban, request).await
+}
+
+async fn act(
+    app: &App,
+    session: &Session,
+    room_id: &RoomId,
+    action: Action,
+    request: TargetRequest,
+) -> Result<RawJson> {
+    let room = app.rooms.number(room_id)?;
+    app.rooms.act(Actor::from(session), room, (action, &request.user_id), reason(request.reason)).await?;
     Ok(empty())
 }
 

@@ -1,11 +1,14 @@
-//! The server's signing key.
+//! The server's signing key, and signatures of others.
 
 use std::fmt;
 
-use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+};
 use ed25519_dalek::Signer;
 use ruma::{
-    OwnedServerSigningKeyId, ServerSigningKeyId, SigningKeyAlgorithm,
+    CanonicalJsonObject, CanonicalJsonValue, OwnedServerSigningKeyId, ServerSigningKeyId, SigningKeyAlgorithm,
     signatures::{KeyPair, Signature},
 };
 
@@ -63,6 +66,28 @@ impl KeyPair for SigningKey {
         let id = ruma::SigningKeyId::from_parts(SigningKeyAlgorithm::Ed25519, self.id.key_name().as_str().into());
         Signature::new(id, self.key.sign(message).to_bytes().to_vec())
     }
+}
+
+/// Whether one of the signatures of a JSON object is by this Ed25519 key, in base64 of either alphabet.
+pub fn is_signed_by(object: &CanonicalJsonObject, public_key: &str) -> bool {
+    let Some(key) = verifying_key(public_key) else { return false };
+    let mut signed = object.clone();
+    signed.remove("unsigned");
+    let Some(CanonicalJsonValue::Object(entities)) = signed.remove("signatures") else { return false };
+    let text = CanonicalJsonValue::Object(signed).to_string();
+    let signatures = entities.values().filter_map(CanonicalJsonValue::as_object).flatten();
+    let is_ours = |(id, signature): (&String, &CanonicalJsonValue)| {
+        let bytes = signature.as_str().and_then(|signature| STANDARD_NO_PAD.decode(signature).ok());
+        let signature = bytes.and_then(|bytes| ed25519_dalek::Signature::from_slice(&bytes).ok());
+        id.starts_with("ed25519:")
+            && signature.is_some_and(|signature| key.verify_strict(text.as_bytes(), &signature).is_ok())
+    };
+    signatures.into_iter().any(is_ours)
+}
+
+fn verifying_key(base64: &str) -> Option<ed25519_dalek::VerifyingKey> {
+    let bytes = STANDARD_NO_PAD.decode(base64).or_else(|_| URL_SAFE_NO_PAD.decode(base64)).ok()?;
+    ed25519_dalek::VerifyingKey::from_bytes(bytes.as_slice().try_into().ok()?).ok()
 }
 
 impl fmt::Debug for SigningKey {

@@ -5,7 +5,7 @@
 use ruma::{CanonicalJsonObject, OwnedEventId, UserId};
 use serde::Deserialize;
 
-use super::{Appended, NewEvent, RoomGuard, Rooms, rows::Membership, view::own_key};
+use super::{Appended, NewEvent, RoomGuard, Rooms, rows::Membership, third_party::check_proof, view::own_key};
 use crate::{
     error::{Error, Result},
     ids::{RoomNum, UserNum},
@@ -28,22 +28,48 @@ impl<'a> From<&'a Session> for Actor<'a> {
     }
 }
 
+/// What somebody does to another's membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Asks them in. Nothing happens to who is invited already.
+    Invite,
+    /// Makes them leave, who are in the room, invited or knocking.
+    Kick,
+    /// Keeps them out, who need not have been in.
+    Ban,
+    /// Lifts a ban.
+    Unban,
+}
+
 impl Rooms {
     /// Joins a room; nothing happens to who is in it. When this returns, everybody knows.
     ///
+    /// `third_party_signed`: proof that an invitation of an e-mail address or phone number is the user's.
+    ///
     /// # Errors
     /// 403 `M_FORBIDDEN` if the room doesn't let the user in, `M_GUEST_ACCESS_FORBIDDEN` if it lets no guests in.
-    pub async fn join(&self, actor: Actor<'_>, room: RoomNum, content: CanonicalJsonObject) -> Result<()> {
-        let mut guard = self.lock(room).await?;
-        if guard.membership(actor.user_id)? == Membership::Join {
-            return Ok(());
-        }
-        let appended = guard.append_member(actor, actor.user_id, Membership::Join, content)?;
-        let predecessor = guard.predecessor()?;
-        let room_id = guard.room_id().clone();
-        drop(guard);
-        appended.durable().await?;
-        if let (Some(predecessor), Some(user)) = (predecessor, self.store.user_num(actor.user_id)?) {
+    pub async fn join(
+        &self,
+        actor: Actor<'_>,
+        room: RoomNum,
+        content: CanonicalJsonObject,
+        third_party_signed: Option<CanonicalJsonObject>,
+    ) -> Result<()> {
+        let mut predecessor = None;
+        let joined = self.change(room, |guard| {
+            let before = guard.membership(actor.user_id)?;
+            if before == Membership::Join {
+                return Ok(None);
+            }
+            if let Some(signed) = third_party_signed.filter(|_| before != Membership::Invite) {
+                drop(guard.append_third_party_invite(actor, signed)?);
+            }
+            let appended = guard.append_member(actor, actor.user_id, Membership::Join, content)?;
+            predecessor = guard.predecessor()?.map(|predecessor| (predecessor, guard.room_id().clone()));
+            Ok(Some(appended))
+        });
+        joined.await?;
+        if let (Some((predecessor, room_id)), Some(user)) = (predecessor, self.store.user_num(actor.user_id)?) {
             self.carry_tags(user, &predecessor, &room_id).await?;
         }
         Ok(())
@@ -51,10 +77,9 @@ impl Rooms {
 
     /// Asks to be let in; 403 `M_FORBIDDEN` if the room takes no knocks from the user.
     pub async fn knock(&self, actor: Actor<'_>, room: RoomNum, content: CanonicalJsonObject) -> Result<()> {
-        let mut guard = self.lock(room).await?;
-        let appended = guard.append_member(actor, actor.user_id, Membership::Knock, content)?;
-        drop(guard);
-        appended.durable().await.map(drop)
+        let knock =
+            |guard: &mut RoomGuard<'_>| guard.append_member(actor, actor.user_id, Membership::Knock, content).map(Some);
+        self.change(room, knock).await
     }
 
     /// Leaves a room, declines its invite or takes a knock back; nothing happens to who has left.
@@ -62,88 +87,63 @@ impl Rooms {
     /// # Errors
     /// 403 `M_FORBIDDEN` if the user never was in the room, or is banned.
     pub async fn leave(&self, actor: Actor<'_>, room: RoomNum, content: CanonicalJsonObject) -> Result<()> {
-        let mut guard = self.lock(room).await?;
-        if guard.membership(actor.user_id)? == Membership::Leave {
-            let was_there = guard.state_event("m.room.member", actor.user_id.as_str())?.is_some();
-            return if was_there { Ok(()) } else { Err(not_in_room()) };
-        }
-        let appended = guard.append_member(actor, actor.user_id, Membership::Leave, content)?;
-        drop(guard);
-        appended.durable().await.map(drop)
+        let leave = |guard: &mut RoomGuard<'_>| {
+            if guard.membership(actor.user_id)? == Membership::Leave {
+                let was_there = guard.state_event("m.room.member", actor.user_id.as_str())?.is_some();
+                return if was_there { Ok(None) } else { Err(not_in_room()) };
+            }
+            guard.append_member(actor, actor.user_id, Membership::Leave, content).map(Some)
+        };
+        self.change(room, leave).await
     }
 
-    /// Invites a user; nothing happens to who is invited already.
+    /// Invites, kicks, bans or unbans a user.
     ///
     /// # Errors
-    /// 403 `M_FORBIDDEN` if the rules deny it, `M_INVITE_BLOCKED` if the user wants no invites.
-    pub async fn invite(
+    /// 403 `M_FORBIDDEN` without the power for it, or if the user's membership doesn't fit; `M_BAD_STATE` if there is
+    /// no ban to lift; `M_INVITE_BLOCKED` if the user wants no invites.
+    pub async fn act(
         &self,
         actor: Actor<'_>,
         room: RoomNum,
-        target: &UserId,
+        (action, target): (Action, &UserId),
         content: CanonicalJsonObject,
     ) -> Result<()> {
-        let mut guard = self.lock(room).await?;
-        if guard.membership(target)? == Membership::Invite && guard.membership(actor.user_id)? == Membership::Join {
-            return Ok(());
-        }
-        let appended = guard.append_member(actor, target, Membership::Invite, content)?;
-        drop(guard);
-        appended.durable().await.map(drop)
+        let act = |guard: &mut RoomGuard<'_>| {
+            let membership = match (action, guard.membership(target)?) {
+                (Action::Invite, Membership::Invite) if guard.membership(actor.user_id)? == Membership::Join => {
+                    return Ok(None);
+                }
+                (Action::Invite, _) => Membership::Invite,
+                (Action::Kick, Membership::Leave | Membership::Ban) => {
+                    return Err(Error::forbidden("Who is to be kicked is not in the room."));
+                }
+                (Action::Kick, _) => Membership::Leave,
+                (Action::Ban, _) => Membership::Ban,
+                (Action::Unban, _) if guard.membership(actor.user_id)? != Membership::Join => {
+                    return Err(not_in_room());
+                }
+                (Action::Unban, Membership::Ban) => Membership::Leave,
+                (Action::Unban, _) => return Err(Error::new(403, "M_BAD_STATE", "This user is not banned.")),
+            };
+            guard.append_member(actor, target, membership, content).map(Some)
+        };
+        self.change(room, act).await
     }
 
-    /// Makes somebody leave who is in the room, invited or knocking; else 403 `M_FORBIDDEN`.
-    pub async fn kick(
+    /// Takes a room for as long as `look` appends what is due there, if anything; returns once that is on disk.
+    async fn change(
         &self,
-        actor: Actor<'_>,
         room: RoomNum,
-        target: &UserId,
-        content: CanonicalJsonObject,
+        look: impl FnOnce(&mut RoomGuard<'_>) -> Result<Option<Appended>>,
     ) -> Result<()> {
         let mut guard = self.lock(room).await?;
-        match guard.membership(target)? {
-            Membership::Join | Membership::Invite | Membership::Knock => {}
-            Membership::Leave | Membership::Ban => {
-                return Err(Error::forbidden("Who is to be kicked is not in the room."));
-            }
-        }
-        let appended = guard.append_member(actor, target, Membership::Leave, content)?;
+        let appended = look(&mut guard)?;
         drop(guard);
-        appended.durable().await.map(drop)
-    }
-
-    /// Bans a user, who need not be in the room; 403 `M_FORBIDDEN` without the power for it.
-    pub async fn ban(
-        &self,
-        actor: Actor<'_>,
-        room: RoomNum,
-        target: &UserId,
-        content: CanonicalJsonObject,
-    ) -> Result<()> {
-        let mut guard = self.lock(room).await?;
-        let appended = guard.append_member(actor, target, Membership::Ban, content)?;
-        drop(guard);
-        appended.durable().await.map(drop)
-    }
-
-    /// Lifts a ban; 403 `M_BAD_STATE` if there is none.
-    pub async fn unban(
-        &self,
-        actor: Actor<'_>,
-        room: RoomNum,
-        target: &UserId,
-        content: CanonicalJsonObject,
-    ) -> Result<()> {
-        let mut guard = self.lock(room).await?;
-        if guard.membership(actor.user_id)? != Membership::Join {
-            return Err(not_in_room());
+        match appended {
+            Some(appended) => appended.durable().await.map(drop),
+            None => Ok(()),
         }
-        if guard.membership(target)? != Membership::Ban {
-            return Err(Error::new(403, "M_BAD_STATE", "This user is not banned."));
-        }
-        let appended = guard.append_member(actor, target, Membership::Leave, content)?;
-        drop(guard);
-        appended.durable().await.map(drop)
     }
 
     /// Sets a member event with the content that the client wants; returns the event's ID once it is on disk.
@@ -231,6 +231,7 @@ impl RoomGuard<'_> {
     ) -> Result<Appended> {
         let before = self.membership(target)?;
         content.remove("join_authorised_via_users_server");
+        check_proof(&content)?;
         match membership {
             Membership::Join if before != Membership::Join => {
                 if actor.is_guest {

@@ -37,6 +37,7 @@ pub mod rows;
 pub mod select;
 mod stripped;
 pub mod summary;
+mod third_party;
 pub mod timeline;
 mod transactions;
 pub mod typing;

@@ -33,6 +33,7 @@ mod secrets;
 mod sessions;
 mod sync;
 mod sync_filters;
+mod third_party;
 mod transactions;
 mod typing;
 mod unread;
