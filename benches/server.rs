@@ -52,20 +52,7 @@ impl Server {
     }
 
     fn room(&self) -> RoomNum {
-        let new = NewRoom {
-            creator: self.session.user_id.clone(),
-            version: RoomVersionId::V12,
-            creation_content: CanonicalJsonObject::new(),
-            preset: Preset::PublicChat,
-            power_levels: CanonicalJsonObject::new(),
-            initial_state: Vec::new(),
-            name: None,
-            topic: None,
-            alias_localpart: None,
-            listed: false,
-            invite: Vec::new(),
-            is_direct: false,
-        };
+        let new = NewRoom::new(self.session.user_id.clone(), RoomVersionId::V12, Preset::PublicChat);
         let room_id = self.runtime.block_on(self.app.rooms.create(new)).expect("the room is made");
         self.app.rooms.number(&room_id).expect("the room is there")
     }

@@ -45,6 +45,26 @@ pub struct NewRoom {
     pub is_direct: bool,
 }
 
+impl NewRoom {
+    /// A room of which nothing more is wanted.
+    pub fn new(creator: OwnedUserId, version: RoomVersionId, preset: Preset) -> Self {
+        Self {
+            creator,
+            version,
+            creation_content: CanonicalJsonObject::new(),
+            preset,
+            power_levels: CanonicalJsonObject::new(),
+            initial_state: Vec::new(),
+            name: None,
+            topic: None,
+            alias_localpart: None,
+            listed: false,
+            invite: Vec::new(),
+            is_direct: false,
+        }
+    }
+}
+
 /// The spec's presets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -169,20 +169,9 @@ impl RoomGuard<'_> {
             }
         }
         let levels = self.content("m.room.power_levels")?;
-        Ok(NewRoom {
-            creator: user.to_owned(),
-            version: upgrade.version,
-            creation_content,
-            preset: Preset::PrivateChat,
-            power_levels: transferred_levels(levels, above_all, &creators),
-            initial_state,
-            name: None,
-            topic: None,
-            alias_localpart: None,
-            listed: false,
-            invite: Vec::new(),
-            is_direct: false,
-        })
+        let power_levels = transferred_levels(levels, above_all, &creators);
+        let new = NewRoom::new(user.to_owned(), upgrade.version, Preset::PrivateChat);
+        Ok(NewRoom { creation_content, power_levels, initial_state, ..new })
     }
 }
 

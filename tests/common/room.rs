@@ -26,20 +26,8 @@ impl TestRoom {
 
     /// A room that may be any; public and of version 12 unless `change` says otherwise.
     pub async fn with(server: &TestServer, creator: &TestClient, change: impl FnOnce(&mut NewRoom)) -> Self {
-        let mut new = NewRoom {
-            creator: user_id(creator).to_owned(),
-            version: "12".try_into().expect("a version"),
-            creation_content: Default::default(),
-            preset: Preset::PublicChat,
-            power_levels: Default::default(),
-            initial_state: Vec::new(),
-            name: None,
-            topic: None,
-            alias_localpart: None,
-            listed: false,
-            invite: Vec::new(),
-            is_direct: false,
-        };
+        let version = "12".try_into().expect("a version");
+        let mut new = NewRoom::new(user_id(creator).to_owned(), version, Preset::PublicChat);
         change(&mut new);
         Self { id: server.app().rooms.create(new).await.expect("a room") }
     }

@@ -63,23 +63,9 @@ impl Server {
 /// A public room of Alice's, where Bob and Carol are moderators, and Dave is a member.
 async fn room_of(app: &App, version: RoomVersionId) -> RoomNum {
     let users = levels(salon::event::rules(&version).unwrap(), None);
-    let new = NewRoom {
-        creator: user("alice"),
-        version,
-        creation_content: Default::default(),
-        preset: Preset::PublicChat,
-        power_levels: salon::event::check_content(
-            &json!({ "users": users, "ban": 50, "kick": 50, "invite": 0 }).to_string(),
-        )
-        .unwrap(),
-        initial_state: vec![],
-        name: None,
-        topic: None,
-        alias_localpart: None,
-        listed: false,
-        invite: vec![],
-        is_direct: false,
-    };
+    let mut new = NewRoom::new(user("alice"), version, Preset::PublicChat);
+    let levels = json!({ "users": users, "ban": 50, "kick": 50, "invite": 0 });
+    new.power_levels = salon::event::check_content(&levels.to_string()).unwrap();
     let room = app.rooms.number(&app.rooms.create(new).await.unwrap()).unwrap();
     for name in ["bob", "carol", "dave"] {
         let content = salon::event::check_content(r#"{"membership":"join"}"#).unwrap();
