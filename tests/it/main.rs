@@ -5,6 +5,7 @@ mod common;
 
 mod accounts;
 mod admin;
+mod answers;
 mod check;
 mod directory;
 mod forks;
@@ -19,6 +20,7 @@ mod mutual_rooms;
 mod notes;
 mod notifications;
 mod openid;
+mod options;
 mod panics;
 mod patience;
 mod presence;
