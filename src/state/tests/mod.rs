@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use rand::{RngExt, rngs::StdRng};
 use ruma::{
     EventId, OwnedEventId, RoomId, RoomVersionId, UserId,
     events::StateEventType,
@@ -148,6 +149,21 @@ impl TestRoom {
             server_name: server_name!("salon.test"),
         };
         Ok(draft.seal(seal).unwrap())
+    }
+
+    /// The same room where its events came in another order, each still behind those that it cites.
+    pub fn reordered(&self, random: &mut StdRng) -> Self {
+        let mut waiting = self.events.clone();
+        let mut room =
+            Self { rules: self.rules, events: vec![], numbers: HashMap::new(), key: SigningKey::generate(&[1; 32]) };
+        while !waiting.is_empty() {
+            let comes = |event: &Arc<Pdu>| event.auth_events().iter().all(|id| room.numbers.contains_key(id));
+            let ready: Vec<_> = (0..waiting.len()).filter(|at| comes(&waiting[*at])).collect();
+            let event = waiting.remove(ready[random.random_range(0..ready.len())]);
+            room.numbers.insert(event.event_id().clone(), EventNum(room.events.len() as u64));
+            room.events.push(event);
+        }
+        room
     }
 
     fn draft_room(&self) -> DraftRoom {
