@@ -1,4 +1,5 @@
-//! kill -9 under load and logs cut short: whatever was acknowledged is there afterwards, once, and the database is whole.
+//! kill -9 under load, logs cut short, a disk that is full: whatever was acknowledged is there afterwards, once, and
+//! the database is whole.
 //!
 //! `CRASH_ROUNDS` says how often (`make crash` makes it many), `CRASH_SEED` repeats a run's choices.
 
@@ -66,6 +67,39 @@ async fn nothing_that_was_acknowledged_is_lost_in_a_crash() {
         writer.finds_all_once(&server.address).await;
         server.stop("TERM");
     }
+    check(folder.path());
+}
+
+/// No file may grow beyond so many kibibytes: soon a write fails.
+const CONFINED_KIB: u32 = 500;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_stops_the_server_with_word_of_it_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path());
+    let writer = Arc::new(Writer::register(&server.address).await);
+    server.stop("TERM");
+
+    let server = Running::start_confined(folder.path(), &["--config", "tests/crash.toml"], CONFINED_KIB);
+    let address = server.address.clone();
+    let senders: Vec<_> = (0..WRITERS)
+        .map(|number| tokio::spawn(writer.clone().send_until_refused(address.clone(), 0, number)))
+        .collect();
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    let (status, said) = tokio::task::spawn_blocking(|| server.ended()).await.unwrap();
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("salon: the database could not be written") && said.contains("stopping"), "{said}");
+    let acknowledged = writer.ledger.lock().unwrap().values().flatten().count();
+    assert!(acknowledged > 20, "the disk was full before anything happened: {acknowledged}");
+
+    // With space again, it starts whole.
+    check(folder.path());
+    let server = start(folder.path());
+    writer.send_again_what_was_not_answered(&server.address).await;
+    writer.finds_all_once(&server.address).await;
+    server.stop("TERM");
     check(folder.path());
 }
 

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "not every test binary calls all of it")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -30,7 +30,25 @@ impl Running {
         let data = data.to_str().unwrap();
         let mut arguments = vec!["--listen", "127.0.0.1:0", "--data-dir", data, "--log-level", "warn"];
         arguments.extend(more);
-        let mut process = salon(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+        Self::spawn(salon(&arguments))
+    }
+
+    /// The same where no file can grow beyond `kibibytes`: a write past that fails as on a full disk.
+    pub fn start_confined(data: &Path, more: &[&str], kibibytes: u32) -> Self {
+        let server = salon(&[]);
+        let mut shell = Command::new("bash");
+        // The signal that comes with such a write would end the process before it can say why.
+        let script = format!("trap '' XFSZ; ulimit -f {kibibytes}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &script]).arg(server.get_program()).args(["--listen", "127.0.0.1:0", "--data-dir"]);
+        shell.arg(data).args(["--log-level", "warn"]).args(more).stdin(Stdio::null()).stderr(Stdio::piped());
+        for (name, _) in server.get_envs() {
+            shell.env_remove(name);
+        }
+        Self::spawn(shell)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let address = lines.find_map(|line| {
             let line = line.unwrap();
@@ -51,6 +69,13 @@ impl Running {
 }
 
 impl Running {
+    /// Waits for the end that the server makes by itself: its status, and what it wrote to standard error.
+    pub fn ended(mut self) -> (Option<i32>, String) {
+        let mut said = String::new();
+        self.process.stderr.take().expect("piped").read_to_string(&mut said).unwrap();
+        (self.process.wait().unwrap().code(), said)
+    }
+
     /// kill -9.
     pub fn kill(mut self) {
         self.process.kill().unwrap();
