@@ -11,8 +11,7 @@ use crate::{
         keys::{self, Index, KeyBuilder, read_u32},
     },
     users::{
-        Pusher,
-        RegistrationToken,
+        Pusher, RegistrationToken,
         feed::FeedEntry,
         filters::id_of,
         rows::{
