@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { conversation } from "./conversation.mjs";
 import { Bot } from "./bot.mjs";
+import { relations } from "./relations.mjs";
 import { Server } from "./server.mjs";
 
 const MOST_SECONDS = 480;
@@ -49,6 +50,7 @@ setTimeout(() => {
 try {
   await step("the server starts", () => server.start());
   await conversation({ step, server, bot });
+  await relations({ step, server });
 } catch (error) {
   failed = Math.max(failed, 1);
   say(error, `\nThe server's last words:\n${server.lastWords()}`);

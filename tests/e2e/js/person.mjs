@@ -57,13 +57,13 @@ export class Person {
   }
 
   /// Starts to sync; returns once the first sync is through.
-  async start(limit = 100) {
+  async start(limit = 100, options = {}) {
     const states = [];
     this.client.on(sdk.ClientEvent.Sync, (state) => states.push(state));
     // Otherwise the limit would hold for the first sync only, and a burst after it would leave a gap.
     const filter = new sdk.Filter(this.userId);
     filter.setTimelineLimit(limit);
-    await this.client.startClient({ initialSyncLimit: limit, filter });
+    await this.client.startClient({ initialSyncLimit: limit, filter, ...options });
     await until("the first sync is through", () => states.includes("PREPARED"));
     this.gaps = 0;
   }
