@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { hue, initial } from "./names";
+import { hue, inWords, initial } from "./names";
 
 describe("initial", () => {
   it("is what a reader sees first", () => {
@@ -18,5 +18,15 @@ describe("hue", () => {
       expect(hue(id)).toBeGreaterThanOrEqual(0);
       expect(hue(id)).toBeLessThan(8);
     }
+  });
+});
+
+describe("a name in a sentence", () => {
+  it("stays as it is, set apart from the rest", () => {
+    expect(inWords("Zoé")).toBe("\u2068Zoé\u2069");
+  });
+  it("is cut where nobody reads on, and never inside a letter or emoji", () => {
+    expect(inWords("a".repeat(10_000))).toBe(`\u2068${"a".repeat(40)}…\u2069`);
+    expect(inWords("👩‍👩‍👧".repeat(41))).toBe(`\u2068${"👩‍👩‍👧".repeat(40)}…\u2069`);
   });
 });

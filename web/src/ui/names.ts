@@ -17,3 +17,14 @@ export function initial(name: string): string {
   const first = letters.segment(visible)[Symbol.iterator]().next().value?.segment ?? "";
   return first.toLocaleUpperCase() || "?";
 }
+
+/** How much of a name a sentence bears. */
+const IN_WORDS = 40;
+
+/** A name as part of a sentence: not longer than one reads, and without turning the direction of what stands around it. */
+export function inWords(name: string): string {
+  const parts = [...new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(name.slice(0, IN_WORDS * 12))];
+  const short = parts.length > IN_WORDS ? `${parts.slice(0, IN_WORDS).map((part) => part.segment).join("")}…` : name;
+  // Isolated between marks, as <bdi> does for elements.
+  return `\u2068${short}\u2069`;
+}

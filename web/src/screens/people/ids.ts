@@ -10,7 +10,8 @@ export function userIdIn(text: string): UserId | null {
   const linked = /^matrix:u\/([^/?#]+)/i.exec(trimmed)?.[1];
   if (linked) return wholeId(`@${decoded(linked)}`);
   // The first segment that is an ID, in the path or behind the `#` of matrix.to.
-  const segment = /^https?:\/\//i.test(trimmed) ? /(?:\/user\/|\/#\/)((?:@|%40)[^/?#]+)/i.exec(trimmed)?.[1] : trimmed;
+  if (!/^https?:\/\//i.test(trimmed)) return wholeId(trimmed);
+  const segment = /(?:\/user\/|\/#\/)((?:@|%40)[^/?#]+)/i.exec(trimmed)?.[1];
   return segment ? wholeId(decoded(segment)) : null;
 }
 
@@ -19,6 +20,12 @@ export function userIdsIn(text: string): UserId[] {
   const words = text.split(/[\s,;]+/).filter(Boolean);
   const ids = words.map(userIdIn);
   return ids.every((id) => id !== null) ? [...new Set(ids)] : [];
+}
+
+/** The address under which this server's page shows somebody; what a QR code to add me holds. */
+export function userLink(id: UserId, origin = location.origin): string {
+  // `@` and `:` may stand in a path as they are, and are easier to read.
+  return `${origin}/user/${encodeURIComponent(id).replace("%40", "@").replace(/%3A/g, ":")}`;
 }
 
 /** The name before the colon, without its sigil. */

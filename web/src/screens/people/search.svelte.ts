@@ -1,6 +1,6 @@
 /** People found as one types: friends at once, then whom the server knows. */
 import type { Matrix, Person } from "../../matrix/types";
-import { localpart } from "./ids";
+import { localpart, userIdIn } from "./ids";
 
 const TYPING_PAUSE_MS = 200;
 const LIMIT = 12;
@@ -15,16 +15,21 @@ export class PeopleSearch {
   constructor(matrix: () => Matrix) {
     this.#matrix = matrix;
     $effect(() => {
-      const asked = this.term.trim();
+      const asked = this.asked;
       if (!asked) return;
       const timer = setTimeout(() => this.#ask(asked), TYPING_PAUSE_MS);
       return () => clearTimeout(timer);
     });
   }
 
+  /** What is looked for: what was typed, or whom a pasted link names. */
+  get asked(): string {
+    return userIdIn(this.term) ?? this.term.trim();
+  }
+
   /** Friends who match first. */
   get results(): readonly Person[] {
-    const asked = this.term.trim();
+    const asked = this.asked;
     const friends = this.#matrix().friends.list.map((friend) => friend.person).filter((person) => matches(person, asked));
     const known = new Set(friends.map((person) => person.id));
     const others = asked && this.#found.term ? this.#found.people.filter((person) => !known.has(person.id)) : [];
@@ -34,8 +39,7 @@ export class PeopleSearch {
   }
 
   get searching(): boolean {
-    const asked = this.term.trim();
-    return asked !== "" && this.#found.term !== asked;
+    return this.asked !== "" && this.#found.term !== this.asked;
   }
 
   /** Why the last search failed. */
@@ -50,7 +54,7 @@ export class PeopleSearch {
     } catch (error) {
       found = { term, people: [], error };
     }
-    if (this.term.trim() === term) this.#found = found;
+    if (this.asked === term) this.#found = found;
   }
 }
 
