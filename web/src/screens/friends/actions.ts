@@ -1,12 +1,12 @@
 /** What one does about friends, with the words that follow it. None of these rejects: what fails is told in a toast. */
 import { go, paths } from "../../app/router.svelte";
 import { t, type Key } from "../../i18n/i18n.svelte";
-import type { Friend, Matrix, Person, Request, UserId } from "../../matrix/types";
+import type { Matrix, Person, Request, UserId } from "../../matrix/types";
 import { sentence } from "../../ui/errors";
 import { inWords } from "../../ui/names";
-import { toast, undoable } from "../../ui/toasts.svelte";
+import { toast } from "../../ui/toasts.svelte";
 import { serverOf } from "../people/ids";
-import { hiding, settle } from "./dismissed.svelte";
+import { goes } from "../rooms/hidden.svelte";
 
 /** Asks somebody to be friends, or accepts what they asked. Says whether it worked. */
 export async function addFriend(matrix: Matrix, person: Person, note = ""): Promise<boolean> {
@@ -24,7 +24,8 @@ export async function addFriend(matrix: Matrix, person: Person, note = ""): Prom
 
 /** Why somebody can't be asked. */
 export function addTrouble(matrix: Matrix, person: Person, error: unknown): string {
-  if (isElsewhere(matrix, person.id)) return t("friends.add.elsewhere", { server: serverOf(person.id) });
+  const { kind = "" } = (error ?? {}) as { kind?: string };
+  if (isElsewhere(matrix, person.id) && kind !== "offline" && kind !== "limited") return t("friends.add.elsewhere", { server: serverOf(person.id) });
   return withName(person, error, { M_INVITE_BLOCKED: "friends.add.wantsNone", notFound: "friends.add.unknown" });
 }
 
@@ -45,26 +46,19 @@ export async function acceptRequest(matrix: Matrix, request: Request): Promise<v
 }
 
 export function declineRequest(matrix: Matrix, request: Request): void {
-  undoable(t("friends.received.declined", { name: inWords(request.person.name) }), {
-    ...hiding(request.room.id),
-    commit: () => matrix.friends.decline(request).then(() => settle(request.room.id)),
-  });
+  goes(request.room, t("friends.received.declined", { name: inWords(request.person.name) }), () => matrix.friends.decline(request));
 }
 
 export function cancelRequest(matrix: Matrix, request: Request): void {
   const { person, room } = request;
-  undoable(t("friends.sent.cancelled", { name: inWords(person.name) }), {
-    ...hiding(room.id),
-    commit: async () => {
-      try {
-        await matrix.friends.cancel(request);
-      } catch (error) {
-        if (matrix.friends.relation(person.id) !== "friend") throw error;
-        // They were quicker.
-        tellOfFriend(person, room.id);
-      }
-      settle(room.id);
-    },
+  goes(room, t("friends.sent.cancelled", { name: inWords(person.name) }), async () => {
+    try {
+      await matrix.friends.cancel(request);
+    } catch (error) {
+      if (matrix.friends.relation(person.id) !== "friend") throw error;
+      // They were quicker.
+      tellOfFriend(person, room.id);
+    }
   });
 }
 
@@ -77,14 +71,6 @@ export async function askAgain(matrix: Matrix, request: Request): Promise<void> 
   } catch (error) {
     toast(addTrouble(matrix, person, error), { kind: "error" });
   }
-}
-
-export function removeFriend(matrix: Matrix, friend: Friend): void {
-  const { person, room } = friend;
-  undoable(t("friends.list.removed", { name: inWords(person.name) }), {
-    ...hiding(room.id),
-    commit: () => matrix.friends.remove(person.id).then(() => settle(room.id)),
-  });
 }
 
 export async function unblock(matrix: Matrix, person: Person): Promise<void> {

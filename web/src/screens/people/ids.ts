@@ -1,18 +1,11 @@
 /** User IDs as people write and paste them. */
+import { targetIn } from "../../app/links";
 import type { UserId } from "../../matrix/types";
 
-/** The longest that the specification allows, in bytes. */
-const MAX_ID = 255;
-
-/** The user that a text names: by a whole ID, or by a link of ours, of `matrix.to` or of the `matrix:` scheme. */
+/** The user that a text names: by a whole ID, or by a link. */
 export function userIdIn(text: string): UserId | null {
-  const trimmed = text.trim();
-  const linked = /^matrix:u\/([^/?#]+)/i.exec(trimmed)?.[1];
-  if (linked) return wholeId(`@${decoded(linked)}`);
-  // The first segment that is an ID, in the path or behind the `#` of matrix.to.
-  if (!/^https?:\/\//i.test(trimmed)) return wholeId(trimmed);
-  const segment = /(?:\/user\/|\/#\/)((?:@|%40)[^/?#]+)/i.exec(trimmed)?.[1];
-  return segment ? wholeId(decoded(segment)) : null;
+  const target = targetIn(text);
+  return target?.kind === "user" ? target.id : null;
 }
 
 /** All users that a pasted text names; empty unless each of its words does. */
@@ -36,16 +29,4 @@ export function localpart(id: UserId): string {
 /** The server's name. */
 export function serverOf(id: UserId): string {
   return id.slice(id.indexOf(":") + 1);
-}
-
-function wholeId(text: string): UserId | null {
-  return /^@[^:\s]*:[a-z0-9.\-[\]:]+$/i.test(text) && new TextEncoder().encode(text).length <= MAX_ID ? text : null;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

@@ -1,4 +1,5 @@
 /** People found as one types: friends at once, then whom the server knows. */
+import { fit } from "../../i18n/fold";
 import type { Matrix, Person } from "../../matrix/types";
 import { localpart, userIdIn } from "./ids";
 
@@ -58,13 +59,7 @@ export class PeopleSearch {
   }
 }
 
-/** Whether somebody's name or ID has the term in it, accents and case aside. */
+/** Whether somebody's name or ID has the words in it. */
 export function matches(person: Person, term: string): boolean {
-  const wanted = folded(term);
-  return [person.name, localpart(person.id), person.id].some((text) => folded(text).includes(wanted));
-}
-
-/** Without accents and case, as one types who looks for something. */
-export function folded(text: string): string {
-  return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+  return term === "" || fit(term, [person.name, localpart(person.id), person.id]) > 0;
 }

@@ -12,7 +12,7 @@ export function isHidden(room: Room): boolean {
 }
 
 /** Does something that makes a room go, in five seconds unless it is taken back. */
-function goes(room: Room, text: string, commit: () => Promise<void>): void {
+export function goes(room: Room, text: string, commit: () => Promise<void>): void {
   undoable(text, {
     hide: () => hidden.add(room.id),
     restore: () => hidden.delete(room.id),
