@@ -64,7 +64,8 @@ export function currentLanguage(): Language {
 /** Makes a part's words available; returns once they are there. */
 export async function loadWords(part: Part): Promise<void> {
   parts.add(part);
-  words = { ...words, ...(await LOADERS[language][part]()) };
+  const loaded = await LOADERS[language][part]();
+  words = { ...words, ...loaded };
   document.documentElement.lang = language;
 }
 

@@ -67,7 +67,7 @@ export const friends = {
     label: "Name, ID or link",
     hint: "A whole ID looks like {example}.",
     results: "People found",
-    asked: "{name} was asked. You’ll be told of the answer.",
+    asked: "Your request to {name} was sent.",
     withNote: "Add with a note",
     askTitle: "Send a request",
     note: "Note (optional)",

@@ -70,7 +70,7 @@ export const friends: Translation<typeof english> = {
     label: "Nom, identifiant ou lien",
     hint: "Un identifiant entier ressemble à {example}.",
     results: "Personnes trouvées",
-    asked: "Demande envoyée à {name}. Vous saurez ce qui sera répondu.",
+    asked: "Votre demande à {name} est envoyée.",
     withNote: "Ajouter avec un mot",
     askTitle: "Envoyer une demande",
     note: "Un mot (facultatif)",
