@@ -12,7 +12,7 @@ const BOB = "@bob:salon.test";
 
 function open(id = BOB, room: FakeRoom | null = null, matrix = new FakeMatrix()) {
   if (!matrix.people.everybody.has(BOB)) matrix.person("bob", "Bob");
-  render(PersonPanel, { matrix, id, room, onclose: vi.fn() });
+  render(PersonPanel, { matrix, userId: id, room, onclose: vi.fn() });
   return matrix;
 }
 
