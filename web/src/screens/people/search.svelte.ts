@@ -1,5 +1,5 @@
 /** People found as one types: friends at once, then whom the server knows. */
-import { fit } from "../../i18n/fold";
+import { fit, folded } from "../../i18n/fold";
 import type { Matrix, Person } from "../../matrix/types";
 import { localpart, userIdIn } from "./ids";
 
@@ -61,5 +61,5 @@ export class PeopleSearch {
 
 /** Whether somebody's name or ID has the words in it. */
 export function matches(person: Person, term: string): boolean {
-  return term === "" || fit(term, [person.name, localpart(person.id), person.id]) > 0;
+  return term === "" || fit(folded(term), [person.name, localpart(person.id), person.id].map(folded)) > 0;
 }
