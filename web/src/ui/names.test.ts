@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { hue, inWords, initial } from "./names";
+import { hue, inWords, initial, oneLine } from "./names";
 
 describe("initial", () => {
   it("is what a reader sees first", () => {
@@ -28,5 +28,9 @@ describe("a name in a sentence", () => {
   it("is cut where nobody reads on, and never inside a letter or emoji", () => {
     expect(inWords("a".repeat(10_000))).toBe(`\u2068${"a".repeat(40)}…\u2069`);
     expect(inWords("👩‍👩‍👧".repeat(41))).toBe(`\u2068${"👩‍👩‍👧".repeat(40)}…\u2069`);
+  });
+  it("can't turn around what stands beside it", () => {
+    expect(inWords("a\u2069\u202eb\nc")).toBe("\u2068ab c\u2069");
+    expect(oneLine("invoice\u202egpj.exe")).toBe("invoicegpj.exe");
   });
 });

@@ -18,13 +18,21 @@ export function initial(name: string): string {
   return first.toLocaleUpperCase() || "?";
 }
 
+const DIRECTIONS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** On one line, without marks of direction: `invoice\u202egpj.exe` shows that it is a program. */
+export function oneLine(text: string): string {
+  return text.replace(DIRECTIONS, "").replace(/\p{Cc}+/gu, " ").trim();
+}
+
 /** How much of a name a sentence bears. */
 const IN_WORDS = 40;
 
 /** A name as part of a sentence: not longer than one reads, and without turning the direction of what stands around it. */
-export function inWords(name: string): string {
-  const parts = [...new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(name.slice(0, IN_WORDS * 12))];
-  const short = parts.length > IN_WORDS ? `${parts.slice(0, IN_WORDS).map((part) => part.segment).join("")}…` : name;
+export function inWords(name: string, most = IN_WORDS): string {
+  const plain = oneLine(name.slice(0, most * 12));
+  const parts = [...letters.segment(plain)];
+  const short = parts.length > most ? `${parts.slice(0, most).map((part) => part.segment).join("")}…` : plain;
   // Isolated between marks, as <bdi> does for elements.
   return `\u2068${short}\u2069`;
 }
