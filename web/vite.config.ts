@@ -2,6 +2,7 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { svelteTesting } from "@testing-library/svelte/vite";
 import { defineConfig } from "vite";
+import { emojiData } from "./tools/emoji.ts";
 
 // Where Salon runs while one works on the page with `make web-dev`.
 const server = process.env.SALON_URL ?? "http://127.0.0.1:6167";
@@ -12,7 +13,7 @@ const LOGIN = new RegExp(
 );
 
 export default defineConfig({
-  plugins: [svelte(), svelteTesting()],
+  plugins: [svelte(), svelteTesting(), emojiData()],
   build: {
     target: "es2023",
     assetsInlineLimit: 0,
