@@ -1,0 +1,41 @@
+/** A finger that rests on something opens its menu. */
+import type { Attachment } from "svelte/attachments";
+
+const REST = 450;
+/** A finger that moves farther scrolls. */
+const SLIP = 10;
+
+export function longPress(open: (at: { x: number; y: number }) => void): Attachment<HTMLElement> {
+  return (element) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let from = { x: 0, y: 0 };
+    let opened = false;
+    const cancel = () => clearTimeout(timer);
+    const down = (event: PointerEvent) => {
+      cancel();
+      opened = false;
+      if (event.pointerType !== "touch" || !event.isPrimary) return;
+      from = { x: event.clientX, y: event.clientY };
+      timer = setTimeout(() => {
+        opened = true;
+        navigator.vibrate?.(10);
+        open(from);
+      }, REST);
+    };
+    const move = (event: PointerEvent) => {
+      if (Math.hypot(event.clientX - from.x, event.clientY - from.y) > SLIP) cancel();
+    };
+    // The finger that is lifted then presses nothing.
+    const click = (event: Event) => {
+      if (!opened) return;
+      opened = false;
+      event.preventDefault();
+      event.stopPropagation();
+    };
+    element.addEventListener("pointerdown", down);
+    element.addEventListener("pointermove", move);
+    for (const name of ["pointerup", "pointercancel", "pointerleave"]) element.addEventListener(name, cancel);
+    element.addEventListener("click", click, { capture: true });
+    return cancel;
+  };
+}
