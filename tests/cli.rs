@@ -6,7 +6,7 @@ use std::io::Read;
 use std::process::Output;
 use std::time::Duration;
 
-use binary::{Running, salon};
+use binary::{Running, http_client, salon};
 use serde_json::{Value, json};
 
 fn finished(arguments: &[&str]) -> Output {
@@ -96,7 +96,7 @@ async fn who_waits_for_news_is_answered_when_the_server_stops() {
     let server = Running::start(data.path(), &[]);
     let base = format!("http://{}/_matrix/client/v3", server.address);
     salon::net::provide_tls();
-    let http = reqwest::Client::new();
+    let http = http_client();
     let account = json!({ "username": "alice", "password": "a password", "auth": { "type": "m.login.dummy" } });
     let session = http.post(format!("{base}/register")).json(&account).send().await.unwrap();
     let session: Value = session.json().await.unwrap();

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use binary::{Running, salon};
+use binary::{Running, http_client, salon};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -163,7 +163,7 @@ fn cut_log(mark: &Mark, random: &mut StdRng) {
 impl Writer {
     async fn register(address: &str) -> Self {
         let nobody = Self {
-            http: Client::new(),
+            http: http_client(),
             token: String::new(),
             visitor: String::new(),
             room: String::new(),

@@ -17,6 +17,13 @@ pub fn salon(arguments: &[&str]) -> Command {
     command
 }
 
+/// A client for what the server answers.
+pub fn http_client() -> reqwest::Client {
+    // No server runs in this process that would have named one.
+    salon::net::provide_tls();
+    reqwest::Client::new()
+}
+
 /// A server that runs until it is dropped.
 pub struct Running {
     process: Child,
