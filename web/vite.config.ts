@@ -7,11 +7,6 @@ import { emojiData } from "./tools/emoji.ts";
 // Where Salon runs while one works on the page with `make web-dev`.
 const server = process.env.SALON_URL ?? "http://127.0.0.1:6167";
 
-/** What the login page consists of, but for Svelte itself. */
-const LOGIN = new RegExp(
-  "src/(main\\.ts|App\\.svelte|app/(api\\.ts|preferences|router|session)|i18n/i18n\\.svelte|ui/(tokens|base|Button|TextField|Notice|Spinner)\\b|screens/auth/(Login|AuthPage|PasswordField|server|trouble)\\b)|vite/preload-helper",
-);
-
 export default defineConfig({
   plugins: [svelte(), svelteTesting(), emojiData()],
   build: {
@@ -23,8 +18,6 @@ export default defineConfig({
       output: {
         codeSplitting: {
           groups: [
-            // The login page comes in one piece, the SDK in another, once somebody begins to type.
-            { name: "login", test: LOGIN, includeDependenciesRecursively: false },
             { name: "sdk", test: /node_modules[\\/](matrix-js-sdk[\\/]lib[\\/](?!rust-crypto)|matrix-events-sdk|another-json|p-retry|is-network-error|loglevel|jwt-decode|oidc-client-ts|sdp-transform|unhomoglyph|bs58|base-x|content-type|@babel)/ },
           ],
         },

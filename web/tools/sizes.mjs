@@ -4,26 +4,29 @@ import { gzipSync } from "node:zlib";
 
 const dist = new URL("../dist/", import.meta.url);
 const size = async (name) => gzipSync(await readFile(new URL(name, dist)), { level: 9 }).length;
-const assets = (await readdir(new URL("assets/", dist))).filter((name) => /\.(js|css)$/.test(name));
+const sizes = (names) => Promise.all(names.map(size));
+const sum = async (names) => (await sizes(names)).reduce((all, one) => all + one, 0);
+const most = async (names) => Math.max(0, ...(await sizes(names)));
+
+const assets = (await readdir(new URL("assets/", dist))).filter((name) => /\.(js|css)$/.test(name)).map((name) => `assets/${name}`);
 const page = await readFile(new URL("index.html", dist), "utf8");
-
 const first = [...page.matchAll(/(?:src|href)="\/(assets\/[^"]+\.(?:js|css))"/g)].map((match) => match[1]);
-// The words of the login page come right behind; those of one language.
-const words = assets.filter((name) => /^auth-/.test(name)).map((name) => `assets/${name}`);
-const isSdk = (name) => /^sdk-/.test(name);
+const named = (pattern) => assets.filter((name) => pattern.test(name));
 
-const sum = async (names) => (await Promise.all(names.map(size))).reduce((all, one) => all + one, 0);
-const wordsSize = words.length ? Math.max(...(await Promise.all(words.map(size)))) : 0;
+const sdk = named(/assets\/(sdk|rust-crypto)-/);
+// Of words, those of one language are loaded: the longer ones count.
+const words = named(/assets\/app-/);
+const inside = assets.filter((name) => !/assets\/login-/.test(name) && !sdk.includes(name) && !words.includes(name));
 const rows = [
-  ["the login page, first load", (await sum(["index.html", "icon.svg", ...first])) + wordsSize, 26_000],
-  ["the app without the SDK", await sum(assets.filter((name) => !isSdk(name)).map((name) => `assets/${name}`)), 115_000],
-  ["the SDK", await sum(assets.filter(isSdk).map((name) => `assets/${name}`)), 260_000],
+  ["the login page, first load", (await sum(["index.html", "icon.svg", ...first])) + (await most(named(/login-auth-/))), 26_000],
+  ["the app without the SDK", (await sum(inside)) + (await most(words)), 115_000],
+  ["the SDK", await sum(sdk), 260_000],
 ];
 
 let failed = 0;
-for (const [what, bytes, most] of rows) {
-  const over = bytes > most;
+for (const [what, bytes, limit] of rows) {
+  const over = bytes > limit;
   failed += over ? 1 : 0;
-  console.log(`${over ? "TOO LARGE" : "ok"}  ${what}: ${(bytes / 1000).toFixed(1)} kB of ${(most / 1000).toFixed(0)} kB`);
+  console.log(`${over ? "TOO LARGE" : "ok"}  ${what}: ${(bytes / 1000).toFixed(1)} kB of ${(limit / 1000).toFixed(0)} kB`);
 }
 process.exit(failed ? 1 : 0);

@@ -15,6 +15,9 @@ export interface Route {
   readonly via: readonly string[];
 }
 
+/** Told to the window, since the login page and the app behind it have each their own of this. */
+const MOVED = "salon:moved";
+
 let route = $state.raw<Route>(read());
 
 export const router = {
@@ -42,7 +45,7 @@ export function go(path: string, options: { replace?: boolean } = {}): void {
   const here = location.pathname + location.search;
   if (path === here) return;
   history[options.replace ? "replaceState" : "pushState"]({ inside: true }, "", path);
-  route = read();
+  dispatchEvent(new Event(MOVED));
 }
 
 /** One step back if we came from within the app, else to `fallback`. */
@@ -58,9 +61,11 @@ export const paths = {
   panel: (panel: string | null) => location.pathname + (panel ? `?panel=${encodeURIComponent(panel)}` : ""),
 };
 
-window.addEventListener("popstate", () => {
-  route = read();
-});
+for (const event of ["popstate", MOVED]) {
+  window.addEventListener(event, () => {
+    route = read();
+  });
+}
 
 // Links of ours change the page without loading it anew.
 document.addEventListener("click", (event) => {

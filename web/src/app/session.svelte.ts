@@ -2,6 +2,9 @@
 import { request } from "./api";
 
 const STORED = "salon.session";
+/** What the login page and the app behind it, which have nothing else in common, tell each other: in all tabs, and in this one. */
+const ENDED = "salon.ended";
+const NEW = "salon.new";
 /** Shown in the list of sessions. */
 const DEVICE_NAME = "Salon";
 
@@ -26,9 +29,9 @@ interface SessionAnswer {
 export type Ended = "signedOut" | "revoked" | null;
 
 let current = $state.raw<StoredSession | null>(stored());
-let ended = $state<Ended>(null);
+let ended = $state<Ended>(localStorage.getItem(ENDED) as Ended);
 /** Whether the account was made just now: the app then offers a first step. */
-let isNew = $state(false);
+let isNew = $state(sessionStorage.getItem(NEW) !== null);
 
 export const session = {
   get current(): StoredSession | null {
@@ -57,8 +60,20 @@ function keep(next: StoredSession | null): void {
   current = next;
 }
 
+function setEnded(reason: Ended): void {
+  ended = reason;
+  if (reason) localStorage.setItem(ENDED, reason);
+  else localStorage.removeItem(ENDED);
+}
+
+function setNew(next: boolean): void {
+  isNew = next;
+  if (next) sessionStorage.setItem(NEW, "");
+  else sessionStorage.removeItem(NEW);
+}
+
 function begin(answer: SessionAnswer): void {
-  ended = null;
+  setEnded(null);
   keep({ userId: answer.user_id, deviceId: answer.device_id, accessToken: answer.access_token });
 }
 
@@ -72,7 +87,7 @@ export async function logIn(user: string, password: string): Promise<void> {
     device_id: device,
     initial_device_display_name: DEVICE_NAME,
   });
-  isNew = false;
+  setNew(false);
   begin(answer);
 }
 
@@ -90,7 +105,7 @@ export async function register(username: string, password: string, token: string
     auth,
     initial_device_display_name: DEVICE_NAME,
   });
-  isNew = true;
+  setNew(true);
   begin(answer);
 }
 
@@ -101,14 +116,14 @@ export function refreshed(tokens: Pick<StoredSession, "accessToken" | "refreshTo
 
 /** The session is over: by the user's wish, or because the server says so. */
 export function end(reason: Exclude<Ended, null>, soft = false): void {
-  ended = reason;
-  isNew = false;
+  setEnded(reason);
+  setNew(false);
   keep(soft && current ? { ...current, soft: true } : null);
 }
 
 /** The first step was taken or put off. */
 export function welcomed(): void {
-  isNew = false;
+  setNew(false);
 }
 
 // Another tab has signed in or out.
@@ -116,7 +131,7 @@ window.addEventListener("storage", (event) => {
   if (event.key !== STORED && event.key !== null) return;
   const next = stored();
   if (next?.accessToken !== current?.accessToken || next?.soft !== current?.soft) {
-    if (!next) ended = "signedOut";
+    ended = localStorage.getItem(ENDED) as Ended;
     current = next;
   }
 });

@@ -1,0 +1,17 @@
+/** Where the app behind the login page begins: its words, then the frame. */
+import { mount } from "svelte";
+import "./app/preferences.svelte";
+import type { Inside as Entry } from "./app/enter";
+import { loadWords } from "./i18n/i18n.svelte";
+import Inside from "./screens/Inside.svelte";
+
+export async function load(): Promise<Entry> {
+  // Needed in a moment; who has it in the end asks again, and says so if it fails.
+  import("./matrix/index").catch(() => {});
+  await loadWords("app");
+  return {
+    show(target) {
+      mount(Inside, { target });
+    },
+  };
+}
