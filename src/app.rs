@@ -8,6 +8,7 @@ use crate::{
     clock::{Clock, Randomness},
     config::Config,
     event::SigningKey,
+    media::Media,
     outbound,
     rooms::Rooms,
     store::{Commit, Family, LogEntry, Read, Store, StoreError, StoreOptions, keys},
@@ -26,6 +27,8 @@ pub struct App {
     pub store: Arc<Store>,
     /// Accounts.
     pub users: Arc<Users>,
+    /// Uploaded files.
+    pub media: Arc<Media>,
     /// Rooms.
     pub rooms: Rooms,
     stopping: watch::Sender<bool>,
@@ -65,17 +68,32 @@ impl App {
             config.presence.enabled,
             &signing_key,
         ));
+        let media = Arc::new(Media::open(
+            store.clone(),
+            config.server_name.clone(),
+            (clock.clone(), randomness.clone()),
+            config.media.clone(),
+        )?);
         let signing_key = SigningKey::from_bytes(&signing_key).ok_or(StoreError::Malformed(Family::Meta))?;
         let trie_secret = stored_secret(&store, "trie_secret", || randomness.bytes::<32>().to_vec())?;
         let trie_secret = trie_secret.as_slice().try_into().map_err(|_| StoreError::Malformed(Family::Meta))?;
         let rooms = Rooms::new(
-            (store.clone(), users.clone()),
+            (store.clone(), users.clone(), media.clone()),
             config.server_name.clone(),
             (clock.clone(), randomness.clone()),
             Arc::new(signing_key),
             trie_secret,
         );
-        Ok(Arc::new(Self { config, clock, randomness, store, users, rooms, stopping: watch::Sender::new(false) }))
+        Ok(Arc::new(Self {
+            config,
+            clock,
+            randomness,
+            store,
+            users,
+            media,
+            rooms,
+            stopping: watch::Sender::new(false),
+        }))
     }
 
     /// Starts what runs beside the requests; it ends when the server is told to stop.

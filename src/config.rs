@@ -51,6 +51,7 @@ pub struct Config {
     pub rate_limits: RateLimits,
     pub presence: Presence,
     pub push: Push,
+    pub media: Media,
     pub log: Log,
 }
 
@@ -100,6 +101,18 @@ pub struct Push {
     pub allow_private_addresses: bool,
 }
 
+/// How much may be uploaded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    /// Of one file, bytes.
+    pub max_upload_size: u64,
+    /// Of all files of one user together, bytes.
+    pub user_quota: u64,
+    /// Files that one user has announced and not uploaded yet.
+    pub max_pending_uploads: u32,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
@@ -136,6 +149,7 @@ impl Default for Config {
             rate_limits: RateLimits { enabled: true },
             presence: Presence { enabled: true },
             push: Push { allow_private_addresses: false },
+            media: Media { max_upload_size: 100 << 20, user_quota: 10 << 30, max_pending_uploads: 50 },
             log: Log { level: "info".to_owned(), format: LogFormat::Text },
         };
         config.public_baseurl = config.derived_baseurl();

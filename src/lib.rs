@@ -16,6 +16,7 @@ pub mod federation;
 pub mod http;
 pub mod ids;
 pub mod json;
+pub mod media;
 pub mod net;
 pub mod outbound;
 pub mod push;

@@ -17,7 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["rooms"],
     &["app"],
     &["sync", "outbound", "check"],
-    &["http::answer", "http::extract", "http::guests", "http::limits", "http::rate_limit"],
+    &["http::answer", "http::extract", "http::files", "http::guests", "http::limits", "http::rate_limit"],
     &["client", "federation"],
     &["http"],
     &["cli"],

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Database, Report, accounts, aliases, members, report, row, sending};
+use super::{Database, Report, accounts, aliases, media, members, report, row, sending};
 use crate::{
     event::StoredEvent,
     ids::{EventNum, RoomNum},
@@ -54,6 +54,11 @@ const KINDS: &[(Index, Check)] = &[
     (Index::RoomAlias, aliases::check_room_alias),
     (Index::Directory, aliases::check_directory),
     (Index::Listed, aliases::check_listed),
+    (Index::Media, media::check_media),
+    (Index::OwnMedia, media::check_own),
+    (Index::PendingMedia, media::check_pending),
+    (Index::MediaUsage, media::check_usage),
+    (Index::MediaContent, media::check_content),
 ];
 
 /// Checks every row.

@@ -1,4 +1,5 @@
-//! Proves a closed database whole: walks every family, and says what is wrong and where. Reads only.
+//! Proves a closed database whole, and the files of its media: walks every family, and says what is wrong and where.
+//! Reads only.
 //!
 //! What is proved is what `spec-notes/storage.md` lists as invariants; a row that no rule here knows is wrong too.
 
@@ -8,6 +9,7 @@ mod base;
 mod events;
 mod feed;
 mod index;
+mod media;
 mod members;
 mod report;
 mod room;
@@ -68,6 +70,7 @@ pub fn check(store: &Store) -> Result<Report, StoreError> {
     index::check(&db, &mut report)?;
     feed::check(&db, &mut report)?;
     sending::check_receipts(&db, &mut report)?;
+    media::check_files(&db, &mut report)?;
     Ok(report)
 }
 

@@ -79,7 +79,7 @@ enum Command {
         #[command(subcommand)]
         command: room::RoomCommand,
     },
-    /// Copy the database of a stopped server into a new folder
+    /// Copy the database and the media of a stopped server into a new folder
     Backup {
         /// The folder, which must not exist yet
         #[arg(value_name = "DIR")]

@@ -12,6 +12,7 @@ pub mod filter;
 pub mod history;
 pub mod initial_sync;
 pub mod login;
+pub mod media;
 pub mod membership;
 pub mod messages;
 pub mod mutual_rooms;

@@ -147,7 +147,7 @@ fn a_file_that_is_no_toml() {
 fn unknown_keys() {
     toml("servername = \"x\"").refused(
         "the file salon.toml: `servername` is no key that Salon knows; it could be `server_name`, \
-         `public_baseurl`, `listen`, `data_dir`, `default_room_version`, `registration`, `rate_limits`, `presence`, `push`, `log`",
+         `public_baseurl`, `listen`, `data_dir`, `default_room_version`, `registration`, `rate_limits`, `presence`, `push`, `media`, `log`",
     );
     toml("[log]\nlevle = \"info\"")
         .refused("the file salon.toml: `log.levle` is no key that Salon knows; it could be `level`, `format`");

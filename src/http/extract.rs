@@ -7,6 +7,7 @@ use std::{
 };
 
 use axum::{
+    body::Body,
     extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request},
     http::{header, request::Parts},
 };
@@ -16,7 +17,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     guests,
-    limits::{MAX_JSON_BODY, Patience},
+    limits::{DISCARD_TIMEOUT, MAX_DISCARDED, MAX_JSON_BODY, Patience},
 };
 use crate::{
     app::App,
@@ -69,6 +70,15 @@ async fn read_body(request: Request) -> Result<Bytes> {
         Ok(Err(_)) => Err(Error::bad_request("M_UNKNOWN", "The body of the request ended too early.")),
         Err(_) => Err(Error::new(408, "M_UNKNOWN", "The body of the request did not arrive in time.")),
     }
+}
+
+/// Goes on reading a body whose request was refused, for a moment: a client that is still sending could not see
+/// the answer if the connection was closed at once.
+pub fn discard(body: Body) {
+    tokio::spawn(async move {
+        let mut rest = Limited::new(body, MAX_DISCARDED);
+        let _ = tokio::time::timeout(DISCARD_TIMEOUT, async { while let Some(Ok(_)) = rest.frame().await {} }).await;
+    });
 }
 
 /// JSON of type `T`: `M_NOT_JSON` where it is not JSON, `M_BAD_JSON` where it doesn't fit.

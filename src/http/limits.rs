@@ -4,6 +4,10 @@ use std::time::Duration;
 
 /// A JSON body may have this many bytes. An event has 64 KiB at the most; `createRoom` carries many.
 pub const MAX_JSON_BODY: usize = 2 << 20;
+/// What is read of a body whose request was refused, bytes.
+pub const MAX_DISCARDED: usize = 64 << 20;
+/// Such a body is read no longer than this.
+pub const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Open connections; one more waits in the kernel's queue.
 pub const MAX_CONNECTIONS: usize = 10_000;
 

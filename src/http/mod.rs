@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod extract;
+pub mod files;
 mod guests;
 pub mod limits;
 pub mod rate_limit;

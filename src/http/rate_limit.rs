@@ -54,12 +54,16 @@ pub enum Class {
     RoomMessages,
     /// Entering and leaving one room, and asking others in, whoever does.
     RoomJoins,
+    /// Uploading files.
+    Uploads,
+    /// Looking at files: a page of history may show a hundred at once.
+    Media,
     /// All the rest.
     Other,
 }
 
 impl Class {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Login,
         Self::Account,
         Self::Registration,
@@ -67,6 +71,8 @@ impl Class {
         Self::Joins,
         Self::RoomMessages,
         Self::RoomJoins,
+        Self::Uploads,
+        Self::Media,
         Self::Other,
     ];
 
@@ -81,6 +87,8 @@ impl Class {
             // What five users do who do as much as they may: many more at once are a flood.
             Self::RoomMessages => (500, 6_000),
             Self::RoomJoins => (150, 600),
+            Self::Uploads => (100, 120),
+            Self::Media => (1_000, 6_000),
             Self::Other => (500, 6_000),
         };
         let count = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
@@ -98,6 +106,10 @@ impl Class {
 
     /// The class of a request of the client-server API.
     fn of(method: &Method, path: &str) -> Self {
+        if let Some((_version, path)) = path.strip_prefix("/_matrix/media/").and_then(|path| path.split_once('/')) {
+            let uploads = path == "create" || path == "upload" || path.starts_with("upload/");
+            return if uploads { Self::Uploads } else { Self::Media };
+        }
         let Some((_version, path)) = path.strip_prefix("/_matrix/client/").and_then(|path| path.split_once('/')) else {
             return Self::Other;
         };
@@ -110,6 +122,7 @@ impl Class {
             (&Method::POST, "account", ("password" | "deactivate", _)) | (&Method::DELETE, "devices", _) => Self::Login,
             (&Method::POST, "createRoom" | "join" | "knock", _) => Self::Joins,
             (&Method::POST, "rooms", (_, "join" | "leave" | "invite" | "knock" | "upgrade")) => Self::Joins,
+            (_, "media", ("download" | "thumbnail", _)) => Self::Media,
             (_, "rooms", (_, "send" | "state" | "redact")) if method != Method::GET => Self::Messages,
             _ => Self::Other,
         }
@@ -226,6 +239,13 @@ mod tests {
             (Method::POST, "/_matrix/client/v3/rooms/!a/invite", Class::Joins),
             (Method::POST, "/_matrix/client/v3/join/!a", Class::Joins),
             (Method::GET, "/_matrix/client/v3/sync", Class::Other),
+            (Method::POST, "/_matrix/media/v3/upload", Class::Uploads),
+            (Method::PUT, "/_matrix/media/v3/upload/localhost/abc", Class::Uploads),
+            (Method::POST, "/_matrix/media/v1/create", Class::Uploads),
+            (Method::GET, "/_matrix/media/v3/download/localhost/abc", Class::Media),
+            (Method::GET, "/_matrix/client/v1/media/download/localhost/abc", Class::Media),
+            (Method::GET, "/_matrix/client/v1/media/thumbnail/localhost/abc", Class::Media),
+            (Method::GET, "/_matrix/client/v1/media/config", Class::Other),
             (Method::GET, "/_matrix/client/versions", Class::Other),
             (Method::GET, "/", Class::Other),
         ] {

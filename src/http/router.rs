@@ -24,6 +24,9 @@ pub fn router(app: Arc<App>) -> Router {
         .nest("/_matrix/client/v3", client_v3())
         .nest("/_matrix/client/v1", client_v1())
         .route("/_matrix/federation/v1/openid/userinfo", get(federation::openid::userinfo))
+        .nest("/_matrix/media/r0", media_v3())
+        .nest("/_matrix/media/v1", media_v3().route("/create", post(media::create)))
+        .nest("/_matrix/media/v3", media_v3())
         .route("/_synapse/admin/v1/register", get(admin_register::nonce).post(admin_register::register))
         .merge(web::routes())
         .method_not_allowed_fallback(method_not_allowed)
@@ -174,6 +177,21 @@ fn client_v1() -> Router<Arc<App>> {
         .route("/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}", get(relations::by_event_type))
         .route("/rooms/{roomId}/threads", get(relations::threads))
         .route("/room_summary/{roomIdOrAlias}", get(directory::room_summary))
+        .route("/media/config", get(media::config))
+        .route("/media/download/{serverName}/{mediaId}", get(media::download))
+        .route("/media/download/{serverName}/{mediaId}/{fileName}", get(media::download_as))
+        .route("/media/thumbnail/{serverName}/{mediaId}", get(media::thumbnail))
+}
+
+/// Uploads, under all of their prefixes; and what was readable without an access token once.
+fn media_v3() -> Router<Arc<App>> {
+    Router::new()
+        .route("/upload", post(media::upload))
+        .route("/upload/{serverName}/{mediaId}", put(media::upload_announced))
+        .route("/config", get(media::config))
+        .route("/download/{serverName}/{mediaId}", get(media::frozen))
+        .route("/download/{serverName}/{mediaId}/{fileName}", get(media::frozen))
+        .route("/thumbnail/{serverName}/{mediaId}", get(media::frozen))
 }
 
 /// Any web client may use this server (client-server API, "Web Browser Clients").

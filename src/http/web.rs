@@ -14,7 +14,7 @@ use axum::{
 use rust_embed::{EmbeddedFile, RustEmbed};
 use serde::Serialize;
 
-use super::answer;
+use super::{answer, files::has_tag};
 use crate::{app::App, config::RegistrationMode};
 
 #[derive(RustEmbed)]
@@ -136,12 +136,6 @@ fn entity_tag(file: &EmbeddedFile) -> String {
     let hash = file.metadata.sha256_hash();
     let digits: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("\"{digits}\"")
-}
-
-/// Whether an `If-None-Match` names `tag`, alone, in a list or as `*`. Weak tags compare equal.
-fn has_tag(header: &HeaderValue, tag: &str) -> bool {
-    let mut listed = header.to_str().unwrap_or_default().split(',').map(str::trim);
-    listed.any(|theirs| theirs == "*" || theirs.trim_start_matches("W/") == tag)
 }
 
 fn media_type(name: &str) -> &'static str {

@@ -63,6 +63,7 @@ use crate::{
     error::{Error, Result},
     event::SigningKey,
     ids::{Position, RoomNum},
+    media::Media,
     state::trie::TrieKey,
     store::{Read, Store},
     users::Users,
@@ -72,6 +73,7 @@ use crate::{
 pub struct Rooms {
     store: Arc<Store>,
     users: Arc<Users>,
+    media: Arc<Media>,
     server_name: OwnedServerName,
     clock: Clock,
     randomness: Randomness,
@@ -89,9 +91,9 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// Over an open store and its accounts. `trie_secret` never changes for a database.
+    /// Over an open store, its accounts and their media. `trie_secret` never changes for a database.
     pub fn new(
-        (store, users): (Arc<Store>, Arc<Users>),
+        (store, users, media): (Arc<Store>, Arc<Users>, Arc<Media>),
         server_name: OwnedServerName,
         (clock, randomness): (Clock, Randomness),
         signing_key: Arc<SigningKey>,
@@ -102,6 +104,7 @@ impl Rooms {
         Self {
             store,
             users,
+            media,
             server_name,
             clock,
             randomness,

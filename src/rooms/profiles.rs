@@ -1,5 +1,5 @@
 //! Carries what changes about a user into their rooms: a new name or avatar into their member events, the end of
-//! their account into leaving. A follower of the log: it resumes after a crash, and does nothing twice.
+//! their account into leaving, and into the end of their media where they wanted that. A follower of the log: it resumes after a crash, and does nothing twice.
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,7 +30,7 @@ impl Rooms {
             for (position, entry) in follower.next().await? {
                 let worked = match entry {
                     LogEntry::Profile(user) => Some((user, self.carry_profile(user).await)),
-                    LogEntry::Deactivated(user) => Some((user, self.leave_all(user).await)),
+                    LogEntry::Deactivated(user) => Some((user, self.bid_farewell(user).await)),
                     _ => None,
                 };
                 if let Some((user, outcome)) = &worked {
@@ -78,6 +78,15 @@ impl Rooms {
             }
         }
         settle(last).await
+    }
+
+    /// What follows from the end of an account.
+    async fn bid_farewell(&self, user: UserNum) -> Result<()> {
+        let left = self.leave_all(user).await;
+        if self.users.is_erased(user)? {
+            self.media.erase(user).await?;
+        }
+        left
     }
 
     /// Has a user leave all rooms, and decline all invites.

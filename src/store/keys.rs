@@ -52,6 +52,16 @@ pub enum Index {
     Pushers = b'p',
     /// 0 → push key's hash, user who has a pusher for it.
     Pushkey = b'k',
+    /// User → their upload.
+    OwnMedia = b'O',
+    /// User → their uploads that are yet to come.
+    PendingMedia = b'W',
+    /// User → what their uploads count for.
+    MediaUsage = b'Q',
+    /// 0 → media ID: an upload, done or to come.
+    Media = b'M',
+    /// 0 → SHA-256 of a file's content.
+    MediaContent = b'C',
     /// 0 → access or refresh token's hash.
     Token = b'K',
     /// 0 → registration token.

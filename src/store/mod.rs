@@ -80,6 +80,7 @@ impl From<StoreError> for crate::error::Error {
 
 /// An open database.
 pub struct Store {
+    data_dir: PathBuf,
     shared: Arc<Shared>,
     db: Arc<DB>,
     queue: Arc<Queue>,
@@ -155,7 +156,13 @@ impl Store {
                 move || committer::run(&queue, &shared, options.fsync)
             })
             .map_err(|error| StoreError::File { path: data_dir.to_owned(), error })?;
-        Ok(Self { shared, db, queue, names: Names::new(), committer: Mutex::new(Some(committer)) })
+        let (data_dir, committer) = (data_dir.to_owned(), Mutex::new(Some(committer)));
+        Ok(Self { data_dir, shared, db, queue, names: Names::new(), committer })
+    }
+
+    /// The folder that the database lies in, and the files beside it.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
     }
 
     /// What is published, frozen.

@@ -3,6 +3,10 @@
 use salon::{
     check,
     ids::{EventNum, Position, RoomNum, UserNum},
+    media::{
+        folder::Folder,
+        rows::{ContentRow, Pending, Usage, pending_key, usage_key},
+    },
     rooms::{
         NewEvent,
         create::{NewRoom, Preset},
@@ -17,7 +21,10 @@ use salon::{
 };
 use serde_json::{Value, json};
 
-use crate::common::{TestServer, copy_folder};
+use crate::{
+    common::{TestServer, copy_folder},
+    media::upload,
+};
 
 /// A JSON object as an event's content.
 fn content(value: Value) -> ruma::CanonicalJsonObject {
@@ -39,6 +46,8 @@ async fn used_server() -> (TestServer, Store) {
         "device_display_name": "Phone", "data": { "url": "https://push.example.org/_matrix/push/v1/notify" },
     });
     alice.post("/v3/pushers/set", pusher).await.ok();
+    upload(&alice, "text/plain", None, b"a file".to_vec()).await;
+    alice.post("/_matrix/media/v1/create", json!({})).await.ok();
     let rooms = &server.app().rooms;
     let (alice, bob): (ruma::OwnedUserId, ruma::OwnedUserId) =
         (alice.user_id.try_into().unwrap(), bob.user_id.try_into().unwrap());
@@ -111,6 +120,7 @@ async fn a_database_that_was_used_is_whole() {
     assert!(report.is_clean(), "{report}");
     let text = report.to_string();
     assert!(text.contains("1 rooms") && text.contains("3 users") && text.contains("2 devices"), "{text}");
+    assert!(text.contains("2 uploads") && text.contains("1 files"), "{text}");
 }
 
 #[tokio::test]
@@ -139,6 +149,11 @@ fn put_head(store: &Store, commit: &mut Commit, change: impl FnOnce(&mut RoomHea
     let mut row = head(store);
     change(&mut row);
     commit.put_row(Family::Rooms, keys::room(ROOM), &row);
+}
+
+/// The file of the one upload.
+fn media_file(store: &Store) -> std::path::PathBuf {
+    Folder::of(store.data_dir()).contents().unwrap().remove(0).0
 }
 
 const BREAKAGES: &[Breakage] = &[
@@ -459,6 +474,54 @@ const BREAKAGES: &[Breakage] = &[
         },
         "this follower's position lies outside the log",
     ),
+    (
+        |store, commit| {
+            let (key, _) = first_row(store, Family::Index, &KeyBuilder::user(UserNum(1), Index::OwnMedia).build());
+            commit.delete(Family::Index, key);
+        },
+        "its user does not know of it",
+    ),
+    (
+        |_, commit| {
+            commit.put(Family::Index, KeyBuilder::user(UserNum(2), Index::OwnMedia).tail(b"none").build(), vec![]);
+        },
+        "user 2: their upload none is missing, or another's",
+    ),
+    (
+        |_, commit| {
+            commit.delete(Family::Index, KeyBuilder::user(UserNum(1), Index::PendingMedia).build());
+        },
+        "its user has not announced it",
+    ),
+    (
+        |_, commit| {
+            let none = Pending { media_id: "none".to_owned(), expires_at: 1 };
+            commit.put_row(Family::Index, pending_key(UserNum(2)), &vec![none]);
+        },
+        "user 2: the upload none that they announced is missing",
+    ),
+    (
+        |_, commit| {
+            commit.put_row(Family::Index, usage_key(UserNum(1)), &Usage { bytes: 7, closed: false });
+        },
+        "user 1: their uploads count for 4096 bytes, their usage says something else",
+    ),
+    (
+        |store, commit| {
+            let (key, _) = first_row(store, Family::Index, &KeyBuilder::global(Index::MediaContent).build());
+            commit.delete(Family::Index, key);
+        },
+        "its content is missing, or has another length",
+    ),
+    (
+        |store, commit| {
+            let (key, _) = first_row(store, Family::Index, &KeyBuilder::global(Index::MediaContent).build());
+            commit.put_row(Family::Index, key, &ContentRow { length: 6, uses: 2 });
+        },
+        "1 uploads name it, its row says something else",
+    ),
+    (|store, _| std::fs::write(media_file(store), "another").unwrap(), "its file has 7 bytes that hash to"),
+    (|store, _| std::fs::remove_file(media_file(store)).unwrap(), "its file can't be read"),
     (
         |_, commit| {
             commit.put(Family::Meta, keys::meta("other"), vec![1]);

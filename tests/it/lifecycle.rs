@@ -13,18 +13,21 @@ use std::{
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::common::{Answer, PASSWORD, TestClient};
+use crate::{
+    common::{Answer, PASSWORD, TestClient},
+    media::{download, upload},
+};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_salon");
 
 /// A server that runs until it is dropped.
-struct Running {
+pub struct Running {
     process: Child,
-    address: String,
+    pub address: String,
 }
 
 impl Running {
-    fn start(data: &Path) -> Self {
+    pub fn start(data: &Path) -> Self {
         Self::start_by(Command::new(BINARY).args(arguments(data)))
     }
 
@@ -38,24 +41,34 @@ impl Running {
         Self { process, address: address.expect("the server prints its address") }
     }
 
-    fn client(&self) -> TestClient {
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub fn client(&self) -> TestClient {
         TestClient::anonymous(&format!("http://{}", self.address))
     }
 
-    async fn register(&self, username: &str) -> TestClient {
+    pub async fn register(&self, username: &str) -> TestClient {
         let auth = json!({ "type": "m.login.dummy" });
         let body = json!({ "username": username, "password": PASSWORD, "auth": auth });
         let session = self.client().post("/v3/register", body).await.ok();
         self.client().with_session(&session)
     }
 
-    fn terminate(&self) {
+    /// kill -9.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    pub fn terminate(&self) {
         let kill = format!("kill -s TERM {}", self.process.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
     /// Waits for the end, and tells whether it was a good one and what was said on standard error.
-    fn wait(&mut self) -> (bool, String) {
+    pub fn wait(&mut self) -> (bool, String) {
         let status = self.process.wait().unwrap();
         let mut said = String::new();
         self.process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
@@ -76,12 +89,12 @@ fn arguments(data: &Path) -> Vec<String> {
     ["--listen", "127.0.0.1:0", "--log-level", "warn", "--data-dir", data].map(str::to_owned).to_vec()
 }
 
-fn run(data: &Path, command: &[&str]) -> Output {
+pub fn run(data: &Path, command: &[&str]) -> Output {
     Command::new(BINARY).args(arguments(data)).args(command).stdin(Stdio::null()).output().unwrap()
 }
 
 #[track_caller]
-fn check_is_clean(data: &Path) -> String {
+pub fn check_is_clean(data: &Path) -> String {
     let output = run(data, &["check"]);
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
@@ -187,8 +200,13 @@ async fn a_backup_is_a_server_of_its_own() {
     let data = tempfile::tempdir().unwrap();
     let mut server = Running::start(data.path());
     let alice = server.register("alice").await;
+    let file = upload(&alice, "text/plain", None, b"a file".to_vec()).await;
     server.terminate();
     server.wait();
+    // As a crash may leave it: uploaded, and not yet at its place.
+    let media = data.path().join("media");
+    let content = contents(&media.join("content")).into_keys().next().unwrap();
+    std::fs::rename(&content, media.join("incoming").join(content.file_name().unwrap())).unwrap();
     let copy = data.path().join("copy");
     let output = run(data.path(), &["backup", copy.to_str().unwrap()]);
     assert!(output.status.success(), "{output:?}");
@@ -197,7 +215,9 @@ async fn a_backup_is_a_server_of_its_own() {
     check_is_clean(&copy);
     let server = Running::start(&copy);
     let session = json!({ "user_id": alice.user_id, "device_id": alice.device_id, "access_token": alice.access_token });
-    server.client().with_session(&session).get("/v3/account/whoami").await.ok();
+    let alice = server.client().with_session(&session);
+    alice.get("/v3/account/whoami").await.ok();
+    assert_eq!(download(&alice, &file).await.text().await.unwrap(), "a file");
 }
 
 /// Writes account data until the server is gone; returns the number of the last one that was acknowledged.
