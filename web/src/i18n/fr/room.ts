@@ -80,7 +80,7 @@ export const room = {
     friendEmpty: "Saluez {name} : rien n’a encore été dit ici.",
     room: "C’est ici que commence le salon.",
     roomEmpty: "Rien n’a encore été dit ici. Écrivez le premier message.",
-    alone: "Vous êtes ici en solitaire pour l’instant.",
+    alone: "Il n’y a que vous ici pour l’instant.",
     invite: "Inviter des gens",
   },
   message: {
