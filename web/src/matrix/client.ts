@@ -1,16 +1,40 @@
-/** The SDK's client, with fewer requests before the first sync. */
-import { MatrixClient } from "matrix-js-sdk/lib/client";
+/** The SDK's client, with fewer requests before the first sync and while nobody calls anybody. */
+import { MatrixClient, type IServerVersions } from "matrix-js-sdk/lib/client";
 import type { Filter } from "matrix-js-sdk/lib/filter";
+
+const VERSIONS = "salon.versions";
+const nothing = (): void => {};
 
 export class Client extends MatrixClient {
   constructor(options: ConstructorParameters<typeof MatrixClient>[0]) {
     super(options);
-    // Calls are not ours: nothing listens in each room for them.
-    this.matrixRTC.start = () => {};
+    // Calls are not ours: nothing listens in each room for them, nor asks where they would go.
+    this.matrixRTC.start = nothing;
+    this.cachedRtcTransports.start = nothing;
+    this.#recall();
   }
 
   /** The filter goes with each sync, rather than be stored and looked up before the first. */
   override async getOrCreateFilter(_name: string, filter: Filter): Promise<string> {
     return JSON.stringify(filter.getDefinition());
+  }
+
+  /** What the server can do is asked each time and taken up the next: what is on the screen does not wait for it. */
+  async learnVersions(): Promise<void> {
+    try {
+      const versions = await this.http.authedRequest<IServerVersions>("GET" as never, "/_matrix/client/versions", undefined, undefined, { prefix: "" });
+      globalThis.localStorage?.setItem(VERSIONS, JSON.stringify(versions));
+    } catch {
+      // The next start asks again.
+    }
+  }
+
+  #recall(): void {
+    try {
+      const versions = JSON.parse(globalThis.localStorage?.getItem(VERSIONS) ?? "null") as IServerVersions | null;
+      if (Array.isArray(versions?.versions)) this.serverVersionsPromise = Promise.resolve(versions);
+    } catch {
+      // None, or none that can be read: it is asked for.
+    }
   }
 }

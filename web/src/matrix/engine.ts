@@ -1,5 +1,5 @@
 /** The SDK's client beside our view of it. What the SDK tells, event by event, is gathered here and handed to the parts. */
-import { ClientEvent, PendingEventOrdering, type MatrixClient } from "matrix-js-sdk/lib/client";
+import { ClientEvent, PendingEventOrdering } from "matrix-js-sdk/lib/client";
 import { Method } from "matrix-js-sdk/lib/http-api/method";
 import { SyncState, type ISyncStateData } from "matrix-js-sdk/lib/sync";
 import { AccountData } from "./account";
@@ -42,7 +42,7 @@ interface Waiter {
 
 export class Engine implements Core {
   readonly me: string;
-  readonly client: MatrixClient;
+  readonly client: Client;
   readonly http: Http;
   readonly batch: Batch;
   readonly drafts: Drafts;
@@ -100,8 +100,8 @@ export class Engine implements Core {
     void this.#lead();
     globalThis.document?.addEventListener("visibilitychange", this.#onHidden);
     this.client.setCanResetTimelineCallback((id) => !this.rooms.find(id)?.timeline.isWatched);
-    // The SDK asks for these one after the other before it syncs.
-    for (const first of ["/_matrix/client/versions", "/_matrix/client/v3/pushrules/"]) this.http.ahead(first);
+    // The SDK asks for these only once it knows what the server can do.
+    this.http.ahead("/_matrix/client/v3/pushrules/");
     void this.client.startClient({
       initialSyncLimit: FIRST_MESSAGES,
       lazyLoadMembers: true,
@@ -109,7 +109,8 @@ export class Engine implements Core {
       threadSupport: false,
       pollTimeout: 30_000,
     });
-    await Promise.all([this.media.readLimits().catch(() => undefined), this.people.fetch(this.me).catch(() => undefined)]);
+    this.people.get(this.me);
+    await Promise.all([this.client.learnVersions(), this.media.readLimits().catch(() => undefined)]);
   }
 
   request<T>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, { query, body }: RequestOptions = {}): Promise<T> {

@@ -1,17 +1,16 @@
 /** Friends: the mapping of `mapping.ts`, kept up to date, and what one does with it. */
 import { ClientEvent } from "matrix-js-sdk/lib/client";
 import { Part } from "./batch";
-import { path, type Core } from "./core";
-import { Failure, failure, orMissing } from "./errors";
+import { candidate } from "./candidates";
+import type { Core } from "./core";
+import { Failure } from "./errors";
+import { DIRECT, Friendship } from "./friendship";
 import { byOneTab } from "./http";
-import { isMessage } from "./body";
 import * as map from "./mapping";
-import { membershipOf } from "./info";
-import { text, type Content } from "./raw";
+import { text } from "./raw";
 import type { RoomState } from "./room.svelte";
-import type { Friend, Friends, Membership, Person, Request, Room, RoomId, UserId } from "./types";
+import type { Friend, Friends, Person, Request, Room, RoomId, UserId } from "./types";
 
-const DIRECT = "m.direct";
 /** How long until something that could not be put in order is tried again, ms. */
 const TIDY_AGAIN = 30_000;
 /** Changes of a room after which it may mean something else for friends. */
@@ -34,7 +33,10 @@ export class FriendsState implements Friends {
   readonly #asked = new Set<string>();
   readonly #notBefore = new Map<string, number>();
 
+  readonly #ship: Friendship;
+
   constructor(private readonly core: Core) {
+    this.#ship = new Friendship(core);
     core.client.on(ClientEvent.AccountData, (event) => {
       if (event.getType() === DIRECT) this.changed();
     });
@@ -66,37 +68,37 @@ export class FriendsState implements Friends {
     if (this.core.people.isIgnored(id)) await this.core.people.setIgnored(id, false);
     const { friends, received, sent } = this.#view;
     const asks = received.get(id);
-    if (asks) return this.#acceptRoom(id, asks);
+    if (asks) return this.#ship.accept(id, asks);
     const known = friends.get(id) ?? sent.get(id);
     if (known) return this.core.rooms.whenJoined(known);
     const old = map.reusable(id, this.#direct, this.#rooms);
-    if (old && (await this.#inviteTo(old, id, note))) return this.core.rooms.whenJoined(old);
-    return this.#ask(id, note);
+    if (old && (await this.#ship.inviteTo(old, id, note))) return this.core.rooms.whenJoined(old);
+    return this.#ship.ask(id, note);
   }
 
   accept(request: Request): Promise<Room> {
-    return this.#acceptRoom(request.person.id, request.room.id);
+    return this.#ship.accept(request.person.id, request.room.id);
   }
 
   async decline(request: Request): Promise<void> {
-    for (const room of this.#invitesOf(request.person.id)) await room.decline();
+    for (const room of this.#ship.invitesOf(request.person.id)) await room.decline();
   }
 
   async cancel(request: Request): Promise<void> {
     const user = request.person.id;
-    const room = this.#room(request.room.id);
-    const theirs = await this.#askMembership(room.id, user);
+    const room = this.#ship.room(request.room.id);
+    const theirs = await this.#ship.askMembership(room.id, user);
     // They were quicker: we are friends now, and nobody is thrown out for it.
     if (theirs === "join") throw new Failure("other", "They have accepted already");
     if (theirs === "invite" || theirs === "knock") await room.members.kick(user, "");
-    await this.#leaveBehind(user, [room.id]);
+    await this.#ship.leaveBehind(user, [room.id]);
   }
 
   async sendAgain(request: Request): Promise<void> {
     const user = request.person.id;
-    const room = this.#room(request.room.id);
-    if ((await this.#askMembership(room.id, user)) === "join") return;
-    if (!(await this.#inviteTo(room.id, user, request.note))) throw new Failure("forbidden", "One may not invite here", "M_FORBIDDEN");
+    const room = this.#ship.room(request.room.id);
+    if ((await this.#ship.askMembership(room.id, user)) === "join") return;
+    if (!(await this.#ship.inviteTo(room.id, user, request.note))) throw new Failure("forbidden", "One may not invite here", "M_FORBIDDEN");
   }
 
   async remove(id: UserId): Promise<void> {
@@ -110,7 +112,7 @@ export class FriendsState implements Friends {
   }
 
   async block(id: UserId): Promise<void> {
-    const invites = this.#invitesOf(id);
+    const invites = this.#ship.invitesOf(id);
     const asked = this.#sent.find((request) => request.person.id === id);
     await this.core.people.setIgnored(id, true);
     for (const room of invites) await room.decline();
@@ -172,83 +174,10 @@ export class FriendsState implements Friends {
     const { me } = this.core;
     const twice = [...map.superfluous(me, this.#direct, this.#rooms), ...map.deserted(this.#view, this.#direct, this.#rooms)];
     return [
-      ...map.mutual(this.#view).map(({ user, room }) => ({ key: `accept ${room}`, todo: () => this.#acceptRoom(user, room) })),
-      ...twice.map(({ user, room, kept }) => ({ key: `prune ${room}`, todo: () => this.#prune(user, room, kept) })),
-      ...this.#toRaise().map(({ user, room }) => ({ key: `raise ${room}`, todo: () => this.#room(room).members.setPower(user, EQUAL) })),
+      ...map.mutual(this.#view).map(({ user, room }) => ({ key: `accept ${room}`, todo: () => this.#ship.accept(user, room) })),
+      ...twice.map(({ user, room, kept }) => ({ key: `prune ${room}`, todo: () => this.#ship.prune(user, room, kept) })),
+      ...this.#toRaise().map(({ user, room }) => ({ key: `raise ${room}`, todo: () => this.#ship.room(room).members.setPower(user, EQUAL) })),
     ];
-  }
-
-  #room(id: RoomId): RoomState {
-    const room = this.core.rooms.find(id);
-    if (!room) throw new Failure("notFound", "The room is not here");
-    return room;
-  }
-
-  #invitesOf(user: UserId): RoomState[] {
-    return [...this.core.rooms.all()].filter((room) => room.facts.invite?.by === user && room.facts.invite.direct);
-  }
-
-  async #acceptRoom(user: UserId, id: RoomId): Promise<RoomState> {
-    const others = this.#invitesOf(user).filter((room) => room.id !== id);
-    await this.#room(id).accept();
-    await this.#remember(user, id);
-    for (const room of others) await room.decline().catch(() => undefined);
-    return this.core.rooms.whenJoined(id);
-  }
-
-  /** Makes a room and invites. An invite with a note can't be part of making the room, so it follows. */
-  async #ask(user: UserId, note: string): Promise<RoomState> {
-    const body = { preset: "private_chat", is_direct: true, ...(!note && { invite: [user] }) };
-    const { room_id } = await this.core.request<{ room_id: string }>("POST", "/_matrix/client/v3/createRoom", { body });
-    try {
-      if (note) await this.#putInvite(room_id, user, note);
-      await this.#remember(user, room_id);
-    } catch (cause) {
-      await this.core.request("POST", path`/_matrix/client/v3/rooms/${room_id}/leave`, { body: {} }).catch(() => undefined);
-      throw failure(cause);
-    }
-    const room = await this.core.rooms.whenJoined(room_id);
-    await this.core.until(() => this.#view.sent.has(user) || this.#view.friends.has(user) || null);
-    return room;
-  }
-
-  /** Invites to a room that exists; says whether one may. */
-  async #inviteTo(room: RoomId, user: UserId, note: string): Promise<boolean> {
-    if (!this.#room(room).can.invite) return false;
-    await this.#putInvite(room, user, note);
-    await this.#remember(user, room);
-    return true;
-  }
-
-  /** `/invite` can't say that it is about a conversation; the member event can. */
-  async #putInvite(room: RoomId, user: UserId, note: string): Promise<void> {
-    const content: Content = { membership: "invite", is_direct: true, ...(note && { reason: note }) };
-    await this.core.request("PUT", path`/_matrix/client/v3/rooms/${room}/state/m.room.member/${user}`, { body: content });
-  }
-
-  async #remember(user: UserId, room: RoomId): Promise<void> {
-    await this.core.account.update(DIRECT, (content) => map.withDirect(content, user, room));
-    await this.core.until(() => this.#direct.get(user)?.includes(room) || null);
-  }
-
-  async #leaveBehind(user: UserId, rooms: readonly RoomId[]): Promise<void> {
-    for (const room of rooms) await this.#room(room).forget();
-    await this.core.account.update(DIRECT, (content) => map.withoutDirect(content, user, rooms));
-  }
-
-  async #prune(user: UserId, id: RoomId, kept: RoomId): Promise<void> {
-    const room = this.#room(id);
-    room.goesOn(kept);
-    // An invite that nobody will answer is withdrawn; who has joined meanwhile leaves by themselves.
-    const isIn = room.facts.membership === "join";
-    if (isIn && room.sdk.getMember(user)?.membership === "invite" && (await this.#askMembership(id, user)) === "invite") await room.members.kick(user, "");
-    await this.#leaveBehind(user, [id]);
-  }
-
-  /** What the server says of somebody's membership at this moment. */
-  async #askMembership(room: RoomId, user: UserId): Promise<Membership> {
-    const content = await orMissing(this.core.request<Content>("GET", path`/_matrix/client/v3/rooms/${room}/state/m.room.member/${user}`), {});
-    return membershipOf({ type: "m.room.member", content });
   }
 
   readonly #markStale = (): void => {
@@ -313,31 +242,6 @@ export class FriendsState implements Friends {
       void this.core.rooms.find(room)?.members.load().catch(() => this.#asked.delete(key));
     }
   }
-}
-
-function candidate(room: RoomState, core: Core): map.Candidate {
-  const { sdk, facts } = room;
-  return {
-    id: room.id,
-    mine: facts.membership,
-    member: (user) => {
-      const event = room.state("m.room.member", user);
-      if (event) return membershipOf(event);
-      return room.members.ready ? "leave" : null;
-    },
-    people: sdk.getJoinedMemberCount() + sdk.getInvitedMemberCount(),
-    invite: facts.invite,
-    creator: room.state("m.room.create")?.sender ?? "",
-    activity: room.activity,
-    silent: isSilent(room, core),
-  };
-}
-
-/** All of it is known, and nobody has written. */
-function isSilent(room: RoomState, core: Core): boolean {
-  const events = room.sdk.getLiveTimeline().getEvents();
-  const begins = events.some((event) => event.getType() === "m.room.create");
-  return begins && core.outbox.of(room.id).length === 0 && !events.some((event) => isMessage(event.getType()));
 }
 
 function newestFirst(a: Request, b: Request): number {

@@ -1,18 +1,18 @@
 /** A room's messages, as far as they are loaded. It is built only while somebody looks. */
 import { createSubscriber } from "svelte/reactivity";
-import { Direction, type EventTimeline } from "matrix-js-sdk/lib/models/event-timeline";
+import type { Direction, EventTimeline } from "matrix-js-sdk/lib/models/event-timeline";
 import type { MatrixEvent } from "matrix-js-sdk/lib/models/event";
 import { Actions } from "./actions";
+import { BACK, FORTH, chainOf, tokenOf } from "./chain";
 import type { Core } from "./core";
 import { attempt, failure } from "./errors";
 import { Items } from "./items";
+import { Readers } from "./readers";
 import { Reading } from "./reading.svelte";
 import { serverOf } from "./raw";
 import type { RoomBase } from "./roombase.svelte";
 import type { EventId, MessageItem, OutgoingText, Person, Timeline, TimelineItem } from "./types";
 
-const BACK = Direction.Backward;
-const FORTH = Direction.Forward;
 /** Events asked for at once. */
 const PAGE = 50;
 /** Pages in a row that may hold nothing to show, such as reactions alone. */
@@ -57,7 +57,7 @@ export class TimelineState implements Timeline {
 
   get hasOlder(): boolean {
     this.#look();
-    return this.#token(this.#chain()[0], BACK) !== null;
+    return tokenOf(this.#chain()[0], BACK) !== null;
   }
 
   get atEnd(): boolean {
@@ -190,7 +190,7 @@ export class TimelineState implements Timeline {
     try {
       for (let page = 0; page < GAP_PAGES && !this.#chain().includes(this.#live); page++) {
         const first = chainOf(this.#live)[0] ?? this.#live;
-        if (this.#token(first, BACK) === null) break;
+        if (tokenOf(first, BACK) === null) break;
         await attempt(() => this.core.client.paginateEventTimeline(first, { backwards: true, limit: PAGE }));
       }
     } catch {
@@ -208,7 +208,7 @@ export class TimelineState implements Timeline {
       const before = this.#items.length;
       for (let page = 0; page < EMPTY_PAGES && this.#items.length === before; page++) {
         const timeline = end();
-        if (!timeline || this.#token(timeline, direction) === null) break;
+        if (!timeline || tokenOf(timeline, direction) === null) break;
         const more = await attempt(() => this.core.client.paginateEventTimeline(timeline, { backwards: direction === BACK, limit: PAGE }));
         this.update();
         this.#build();
@@ -248,12 +248,12 @@ export class TimelineState implements Timeline {
     this.#oldLive = this.#live;
     const events = this.#events();
     const shown = new Map<string, TimelineItem>();
-    const readers = new Map<EventId, Person[]>();
+    const readers = new Readers(this.core, this.room);
     let last: TimelineItem | null = null;
     for (const event of events) {
       const item = this.builder.of(event);
       if (item) shown.set(item.key, (last = item));
-      if (last?.id) this.#collectReaders(event, last, readers);
+      if (last) readers.collect(event, last);
     }
     if (this.#isAtEnd()) {
       for (const entry of this.core.outbox.of(this.room.id)) if (!shown.has(entry.key)) shown.set(entry.key, this.builder.ofEntry(entry));
@@ -261,18 +261,8 @@ export class TimelineState implements Timeline {
     this.builder.done();
     const items = [...shown.values()];
     if (!sameItems(items, this.#items)) this.#items = items;
-    this.#readers = keepEqual(readers, this.#readers);
+    this.#readers = readers.end(this.#readers);
     this.#marker = this.reading.marker(events, (event) => this.builder.of(event));
-  }
-
-  #collectReaders(event: MatrixEvent, item: TimelineItem, readers: Map<EventId, Person[]>): void {
-    for (const receipt of this.room.sdk.getReceiptsForEvent(event)) {
-      const { userId } = receipt;
-      if (userId === this.core.me || userId === item.sender.id || this.core.people.isIgnored(userId) || !item.id) continue;
-      const people = readers.get(item.id) ?? [];
-      if (!people.some((person) => person.id === userId)) people.push(this.room.person(userId));
-      readers.set(item.id, people);
-    }
   }
 
   get #live(): EventTimeline {
@@ -290,30 +280,8 @@ export class TimelineState implements Timeline {
   #isAtEnd(): boolean {
     return this.#chain().at(-1) === this.#live;
   }
-
-  #token(timeline: EventTimeline | undefined, direction: Direction): string | null {
-    return timeline?.getPaginationToken(direction) ?? null;
-  }
-}
-
-/** Timelines that lie against each other, oldest first. */
-function chainOf(timeline: EventTimeline): EventTimeline[] {
-  const chain = [timeline];
-  for (let at = timeline.getNeighbouringTimeline(BACK); at; at = at.getNeighbouringTimeline(BACK)) chain.unshift(at);
-  for (let at = timeline.getNeighbouringTimeline(FORTH); at; at = at.getNeighbouringTimeline(FORTH)) chain.push(at);
-  return chain;
 }
 
 function sameItems(left: readonly TimelineItem[], right: readonly TimelineItem[]): boolean {
   return left.length === right.length && left.every((item, at) => item === right[at]);
-}
-
-/** The new readers, with the old lists where they say the same. */
-function keepEqual(next: Map<EventId, Person[]>, before: ReadonlyMap<EventId, readonly Person[]>): ReadonlyMap<EventId, readonly Person[]> {
-  const kept = new Map<EventId, readonly Person[]>();
-  for (const [id, people] of next) {
-    const old = before.get(id);
-    kept.set(id, old?.length === people.length && old.every((person, at) => person === people[at]) ? old : people);
-  }
-  return kept;
 }
