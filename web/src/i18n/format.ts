@@ -1,7 +1,9 @@
 /** Dates, sizes and lists as the chosen language writes them. What calls these follows the language. */
 import { currentLanguage, perLanguage, type Language } from "./i18n.svelte";
 
-const dates = (options: Intl.DateTimeFormatOptions) => perLanguage((language: Language) => new Intl.DateTimeFormat(language, options));
+/** The browser's own variant of a language, since Londoners and New Yorkers write the time differently. */
+const variant = (language: Language) => navigator.languages.find((tag) => tag.toLowerCase().startsWith(language)) ?? language;
+const dates = (options: Intl.DateTimeFormatOptions) => perLanguage((language: Language) => new Intl.DateTimeFormat(variant(language), options));
 const TIME = dates({ hour: "2-digit", minute: "2-digit" });
 const MOMENT = dates({ dateStyle: "full", timeStyle: "short" });
 const WEEKDAY = dates({ weekday: "short" });
