@@ -13,6 +13,9 @@ use std::{
 
 use super::rows::ContentHash;
 
+/// What files leave free on the disk, bytes: a database that can't write stops the server.
+const RESERVE: u64 = 256 << 20;
+
 /// Where a server's media lies.
 #[derive(Clone, Debug)]
 pub struct Folder {
@@ -28,6 +31,13 @@ impl Folder {
     /// Makes the folders that are not there yet.
     pub fn make(&self) -> io::Result<()> {
         ["incoming", "content", "thumbnails"].iter().try_for_each(|name| fs::create_dir_all(self.root.join(name)))
+    }
+
+    /// Fails with `StorageFull` if the disk has no room for so many bytes more.
+    pub fn check_room(&self, bytes: u64) -> io::Result<()> {
+        let disk = rustix::fs::statvfs(&self.root)?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < bytes.saturating_add(RESERVE) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     /// The place of content that rows name.
@@ -163,5 +173,23 @@ fn unless_missing(outcome: io::Result<()>) -> io::Result<()> {
     match outcome {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_do_not_take_the_last_of_the_disk() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = Folder::of(data.path());
+        folder.make().unwrap();
+        folder.check_room(1).unwrap();
+        let disk = rustix::fs::statvfs(data.path()).unwrap();
+        let all = disk.f_bavail * disk.f_frsize;
+        for bytes in [all - RESERVE / 2, all, u64::MAX] {
+            assert_eq!(folder.check_room(bytes).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        }
     }
 }

@@ -85,7 +85,10 @@ pub async fn receive<B>(folder: Folder, name: String, body: &mut B, limit: u64) 
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let mut incoming = blocking(move || Incoming::create(&folder, &name)).await?;
+    let declared = body.size_hint().lower();
+    let place = folder.clone();
+    let create = move || place.check_room(declared).and_then(|()| Incoming::create(&place, &name));
+    let mut incoming = blocking(create).await?;
     let mut buffer = Vec::with_capacity(BUFFER);
     let deadline = Instant::now() + DEADLINE;
     while let Some(mut data) = next(body, deadline).await? {
@@ -96,11 +99,11 @@ where
             let fits = data.split_to(data.len().min(BUFFER - buffer.len()));
             buffer.extend_from_slice(&fits);
             if buffer.len() == BUFFER {
-                (incoming, buffer) = write(incoming, buffer).await?;
+                (incoming, buffer) = write(&folder, incoming, buffer).await?;
             }
         }
     }
-    (incoming, _) = write(incoming, buffer).await?;
+    (incoming, _) = write(&folder, incoming, buffer).await?;
     blocking(move || incoming.sync().map(|()| incoming)).await
 }
 
@@ -125,8 +128,10 @@ where
 }
 
 /// Hashing and writing are work for a thread that may be kept. The buffer comes back empty.
-async fn write(mut incoming: Incoming, mut buffer: Vec<u8>) -> Result<(Incoming, Vec<u8>)> {
+async fn write(folder: &Folder, mut incoming: Incoming, mut buffer: Vec<u8>) -> Result<(Incoming, Vec<u8>)> {
+    let folder = folder.clone();
     blocking(move || {
+        folder.check_room(buffer.len() as u64)?;
         incoming.write(&buffer)?;
         buffer.clear();
         Ok((incoming, buffer))

@@ -97,5 +97,10 @@ pub fn settled_folder(store: &Store) -> Result<Folder, StoreError> {
 
 /// Does work on files where it may block.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?.map_err(Error::internal)
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?.map_err(|error| match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Error::new(507, "M_UNKNOWN", "The server's disk is full: it takes no files for now.").because(error)
+        }
+        _ => Error::internal(error),
+    })
 }

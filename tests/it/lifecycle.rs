@@ -259,3 +259,18 @@ async fn a_write_that_fails_stops_the_server_with_a_message_and_loses_nothing() 
     let found = found["n"].as_u64().unwrap();
     assert!(found == last || found == last + 1, "acknowledged {last}, found {found}");
 }
+
+#[tokio::test]
+async fn a_file_that_the_disk_does_not_take_is_refused_and_nothing_else_suffers() {
+    let data: TempDir = tempfile::tempdir().unwrap();
+    let limited = "trap '' XFSZ; ulimit -f 4096; exec \"$0\" \"$@\"";
+    let server = Running::start_by(Command::new("sh").args(["-c", limited, BINARY]).args(arguments(data.path())));
+    let alice = server.register("alice").await;
+    for _ in 0..3 {
+        let request = alice.request(reqwest::Method::POST, "/_matrix/media/v3/upload").body(vec![1; 3 << 20]);
+        Answer::to(request).await.refused(500, "M_UNKNOWN");
+    }
+    let small = upload(&alice, "text/plain", None, b"fits".to_vec()).await;
+    assert_eq!(download(&alice, &small).await.text().await.unwrap(), "fits");
+    assert!(contents(&data.path().join("media/incoming")).is_empty(), "what had come is removed");
+}
