@@ -36,8 +36,8 @@ pub use self::{
 use self::{committer::Queue, names::Names};
 use crate::ids::Position;
 
-/// The layout of the database that this program writes. A folder with a greater one is refused.
-pub const SCHEMA: u32 = 1;
+/// The layout of the database that this program writes. A folder with another one is refused: 1 was that of no release.
+pub const SCHEMA: u32 = 2;
 
 /// What can go wrong with the database.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,16 @@ pub enum StoreError {
         path: PathBuf,
         /// Its schema.
         found: String,
+    },
+    /// A program from before the first release wrote it.
+    #[error(
+        "{path} was written by a Salon from before its first release (schema {found}; this one knows {SCHEMA}): choose another data_dir"
+    )]
+    Older {
+        /// The data folder.
+        path: PathBuf,
+        /// Its schema.
+        found: u32,
     },
     /// A row can't be read.
     #[error("a row of {} is malformed: run `salon check`", .0.name())]
@@ -232,13 +242,16 @@ impl Drop for Store {
 /// The name of the file beside the database that says who wrote it.
 const SCHEMA_FILE: &str = "schema";
 
-/// Refuses a folder of a newer program before anything in it is touched.
+/// Refuses a folder of another layout before anything in it is touched.
 fn check_schema(data_dir: &Path) -> Result<(), StoreError> {
     let failed = |error| StoreError::File { path: data_dir.to_owned(), error };
     let file = data_dir.join(SCHEMA_FILE);
     match std::fs::read_to_string(&file) {
-        Ok(text) if text.trim().parse().is_ok_and(|found: u32| found <= SCHEMA) => Ok(()),
-        Ok(text) => Err(StoreError::Newer { path: data_dir.to_owned(), found: text.trim().to_owned() }),
+        Ok(text) => match text.trim().parse() {
+            Ok(SCHEMA) => Ok(()),
+            Ok(found) if found < SCHEMA => Err(StoreError::Older { path: data_dir.to_owned(), found }),
+            _ => Err(StoreError::Newer { path: data_dir.to_owned(), found: text.trim().to_owned() }),
+        },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             std::fs::create_dir_all(data_dir).map_err(failed)?;
             std::fs::write(&file, SCHEMA.to_string()).map_err(failed)

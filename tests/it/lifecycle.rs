@@ -178,21 +178,23 @@ fn where_there_is_no_database_none_is_made() {
 }
 
 #[tokio::test]
-async fn a_folder_of_a_newer_version_is_refused_and_left_as_it_is() {
+async fn a_folder_of_another_version_is_refused_and_left_as_it_is() {
     let data = tempfile::tempdir().unwrap();
     let mut server = Running::start(data.path());
     server.register("alice").await;
     server.terminate();
     server.wait();
-    std::fs::write(data.path().join("schema"), "4711").unwrap();
-    let before = contents(data.path());
-    for command in [&["serve"][..], &["check"]] {
-        let output = run(data.path(), command);
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("newer") && said.contains("4711"), "{said}");
+    for (schema, word) in [("4711", "newer"), ("1", "before its first release")] {
+        std::fs::write(data.path().join("schema"), schema).unwrap();
+        let before = contents(data.path());
+        for command in [&["serve"][..], &["check"]] {
+            let output = run(data.path(), command);
+            assert_eq!(output.status.code(), Some(1), "{output:?}");
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(said.contains(word) && said.contains(schema), "{said}");
+        }
+        assert!(before == contents(data.path()), "something in the folder was touched");
     }
-    assert!(before == contents(data.path()), "something in the folder was touched");
 }
 
 #[tokio::test]
