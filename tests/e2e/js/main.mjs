@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { conversation } from "./conversation.mjs";
 import { Bot } from "./bot.mjs";
+import { media } from "./media.mjs";
 import { relations } from "./relations.mjs";
 import { Server } from "./server.mjs";
 
@@ -51,6 +52,7 @@ try {
   await step("the server starts", () => server.start());
   await conversation({ step, server, bot });
   await relations({ step, server });
+  await media({ step, server, bot });
 } catch (error) {
   failed = Math.max(failed, 1);
   say(error, `\nThe server's last words:\n${server.lastWords()}`);

@@ -5,9 +5,11 @@ Each line in is {"id", "what", "args"}; each line out either answers one ({"id",
 """
 
 import asyncio
+import io
 import json
 import logging
 import sys
+from base64 import b64decode, b64encode
 
 from nio import AsyncClient, AsyncClientConfig, ErrorResponse, SyncResponse, TypingNoticeEvent
 
@@ -92,6 +94,17 @@ class Bot:
     async def read(self, room, event):
         good(await self.client.room_read_markers(room, event, event))
 
+    async def upload(self, name, type, base64):
+        data = b64decode(base64)
+        response, _ = await self.client.upload(
+            lambda *_: io.BytesIO(data), content_type=type, filename=name, filesize=len(data)
+        )
+        return good(response).content_uri
+
+    async def download(self, mxc):
+        file = good(await self.client.download(mxc=mxc))
+        return {"name": file.filename, "type": file.content_type, "base64": b64encode(file.body).decode()}
+
     async def page(self, room, limit):
         """All messages of the room, newest first."""
         found, token = [], None
@@ -121,7 +134,7 @@ async def answer(bot, request):
 async def main():
     logging.disable(logging.CRITICAL)
     bot = Bot()
-    reader = asyncio.StreamReader(limit=1 << 20)
+    reader = asyncio.StreamReader(limit=1 << 22)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     running = set()
