@@ -59,6 +59,17 @@ describe("oneself", () => {
     expect(await ann.matrix.devices.list()).toHaveLength(1);
   });
 
+  it("signs out, here and once only", async () => {
+    const ann = await somebody("ann");
+    const room = await ann.matrix.rooms.create(NEW);
+    room.draft = "half a word";
+    await ann.matrix.signOut();
+    expect(ann.matrix.connection.state).toBe("signedOut");
+    expect(Object.keys(localStorage).filter((key) => key.includes(ann.id))).toEqual([]);
+    await expect(ann.ask("GET", "/_matrix/client/v3/account/whoami")).rejects.toThrow("M_UNKNOWN_TOKEN");
+    await ann.matrix.signOut();
+  });
+
   it("is told when the session was ended elsewhere", async () => {
     const ann = await somebody("ann");
     const { access_token } = await logIn(ann);

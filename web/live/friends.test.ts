@@ -77,6 +77,8 @@ describe("a friend request", () => {
     await until(() => bob.matrix.friends.received.length === 0);
     await until(() => ann.matrix.friends.relation(bob.id) === "none");
     expect(await direct(ann)).toEqual({});
+    // Bob was never in: there is nothing that he was put out of.
+    expect(bob.matrix.rooms.removed).toEqual([]);
   });
 
   it("that they have just accepted is not cancelled: nobody is thrown out", async () => {

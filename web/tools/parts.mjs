@@ -1,4 +1,4 @@
-// Runs the tests of the web client's parts, and counts them in the way of scripts/test.
+// Runs the tests of the web client's parts, and counts them in the way of scripts/test. Arguments go on to vitest.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 const folder = mkdtempSync(join(tmpdir(), "salon-parts-"));
 const report = join(folder, "report.json");
-const { status } = spawnSync("npx", ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`], {
+const { status } = spawnSync("npx", ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...process.argv.slice(2)], {
   stdio: ["ignore", "inherit", "inherit"],
   timeout: 300_000,
 });

@@ -99,6 +99,8 @@ export class Engine implements Core {
   async start(): Promise<void> {
     void this.#lead();
     globalThis.document?.addEventListener("visibilitychange", this.#onHidden);
+    globalThis.addEventListener?.("storage", this.#onStorage);
+    this.connection.onBack(() => this.media.retry());
     this.client.setCanResetTimelineCallback((id) => !this.rooms.find(id)?.timeline.isWatched);
     // The SDK asks for these only once it knows what the server can do.
     this.http.ahead("/_matrix/client/v3/pushrules/");
@@ -136,6 +138,7 @@ export class Engine implements Core {
     void this.#store.save();
     this.#stopLeading.abort();
     globalThis.document?.removeEventListener("visibilitychange", this.#onHidden);
+    globalThis.removeEventListener?.("storage", this.#onStorage);
     this.client.stopClient();
     this.client.removeAllListeners();
     this.connection.stop();
@@ -162,6 +165,12 @@ export class Engine implements Core {
 
   readonly #onHidden = (): void => {
     if (document.visibilityState === "hidden") void this.#store.save();
+  };
+
+  /** What another tab has written. */
+  readonly #onStorage = ({ key }: StorageEvent): void => {
+    const room = this.drafts.roomOf(key);
+    if (room !== null) this.rooms.find(room)?.readDraft();
   };
 
   readonly #onSync = (state: SyncState, _before: SyncState | null, data?: ISyncStateData): void => {

@@ -14,7 +14,8 @@ export interface RoomFacts {
   readonly encrypted: boolean;
   readonly membership: Membership;
   readonly invite: { readonly by: string; readonly at: number; readonly reason: string; readonly direct: boolean } | null;
-  readonly farewell: { readonly kind: "left" | "kicked" | "banned"; readonly by: string; readonly reason: string; readonly at: number } | null;
+  /** `was`: what I was before it; who was only invited has not been put out. */
+  readonly farewell: { readonly kind: "left" | "kicked" | "banned"; readonly by: string; readonly reason: string; readonly was: Membership } | null;
   readonly successor: string | null;
   readonly kind: "room" | "space";
 }
@@ -72,7 +73,9 @@ function farewellOf(event: RawEvent | undefined, me: string): RoomFacts["farewel
   if (!event) return null;
   const by = event.sender ?? me;
   const kind = event.content["membership"] === "ban" ? "banned" : by === me ? "left" : "kicked";
-  return { kind, by, reason: text(event.content["reason"]), at: event.origin_server_ts ?? 0 };
+  // Servers that don't tell what was before told us of a room that we were in.
+  const was = event.unsigned?.["prev_content"] ? previousMembership(event) : "join";
+  return { kind, by, reason: text(event.content["reason"]), was };
 }
 
 /** The membership before an event, as the server notes it. */

@@ -77,6 +77,11 @@ export class MediaStore implements Media {
     this.#maxUpload = number((config as { "m.upload.size"?: number })["m.upload.size"], 0);
   }
 
+  /** The server is back: what could not be had is asked for again where it is looked at. */
+  retry(): void {
+    for (const shared of this.#shared.values()) if (shared.failed && shared.holders > 0 && !shared.abort) this.#enqueue(shared);
+  }
+
   stop(): void {
     this.#queue = [];
     for (const shared of this.#shared.values()) {

@@ -94,6 +94,11 @@ export class Outbox {
     for (const room of this.#rooms.keys()) this.#pump(room);
   }
 
+  /** Throws all of it away, as when one signs out. */
+  clear(): void {
+    for (const entries of [...this.#rooms.values()]) for (const entry of entries) this.discard(entry.key);
+  }
+
   stop(): void {
     this.#stopped = true;
     for (const entries of this.#rooms.values()) for (const entry of entries) entry.file?.abort.abort();

@@ -16,7 +16,8 @@ export class RoomState extends RoomBase implements Room {
   /** I was made to leave, or left by somebody else's will, and have not forgotten it. */
   get wasRemoved(): boolean {
     const farewell = this.facts.farewell;
-    return this.membership !== "join" && farewell !== null && farewell.kind !== "left";
+    if (!farewell || this.membership === "join") return false;
+    return farewell.kind === "banned" || (farewell.kind === "kicked" && farewell.was === "join");
   }
 
   async accept(): Promise<void> {

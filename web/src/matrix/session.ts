@@ -1,6 +1,7 @@
 /** Somebody's session, as screens know it. */
 import { Engine, type EngineOptions } from "./engine";
 import { DeviceList } from "./devices";
+import { failure } from "./errors";
 import { RoomDirectory } from "./directory";
 import { MeState } from "./me.svelte";
 import type { Connection, Devices, Directory, Friends, Matrix, Me, Media, Notifications, People, Rooms } from "./types";
@@ -40,10 +41,16 @@ export class Session implements Matrix {
   }
 
   async signOut(): Promise<void> {
-    const { client, drafts, connection } = this.#engine;
-    await this.#engine.request("POST", "/_matrix/client/v3/logout");
+    const { client, drafts, connection, outbox } = this.#engine;
+    try {
+      await this.#engine.request("POST", "/_matrix/client/v3/logout");
+    } catch (cause) {
+      // Whose session is over already is signed out.
+      if (failure(cause).kind !== "unknownToken") throw cause;
+    }
     connection.ended();
     drafts.clear();
+    outbox.clear();
     await client.store.deleteAllData();
     this.stop();
   }

@@ -3,6 +3,7 @@ import type { Core } from "./core";
 import { Failure, failure, sleep } from "./errors";
 import { fileKind, type FileFacts, type Uploaded } from "./outgoing";
 import { record, text } from "./raw";
+import { stripped } from "./strip";
 
 /** How long a browser may think about a file before we send it without its size. */
 const PATIENCE = 4000;
@@ -15,9 +16,10 @@ type Progress = (done: number, facts: FileFacts) => void;
 /** Sends a file, with what the browser can tell of it. */
 export async function upload(core: Core, file: File, signal: AbortSignal, progress: Progress): Promise<Uploaded & { readonly facts: FileFacts }> {
   if (core.media.maxUpload && file.size > core.media.maxUpload) throw new Failure("tooLarge", "The file is larger than the server takes", "M_TOO_LARGE");
-  const { facts, still } = await inspect(file);
+  const clean = await stripped(file);
+  const { facts, still } = await inspect(clean);
   progress(0, facts);
-  const url = await uploadBlob(core, file, { name: file.name, signal, progress: (done) => progress(done, facts) });
+  const url = await uploadBlob(core, clean, { name: clean.name, signal, progress: (done) => progress(done, facts) });
   const thumbnail = still && {
     url: await uploadBlob(core, still.blob, { signal }),
     mime: still.blob.type,
