@@ -1,12 +1,12 @@
-//! What counting costs: a message in a room of 5,000 members who all wait for it. Their syncs whole, and of that
-//! the counting alone, by the rules that most share and by rules of their own.
+//! What counting costs: a message in a room of 5,000 members, for each of those who wait for it. Their syncs whole, and
+//! of that the counting alone, by the rules that most share and by rules of their own.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use ruma::{CanonicalJsonObject, OwnedUserId, RoomVersionId, UserId, owned_device_id, push::Action};
 use salon::{
     app::App,
@@ -24,6 +24,8 @@ use salon::{
 use tokio::runtime::Runtime;
 
 const MEMBERS: usize = 5_000;
+/// How many of them wait for the message.
+const WAITING: usize = 500;
 
 struct Server {
     runtime: Runtime,
@@ -46,7 +48,7 @@ impl Server {
         let room_id = runtime.block_on(app.rooms.create(new_room(&members[0].user_id))).expect("the room is made");
         let room = app.rooms.number(&room_id).expect("the room is there");
         let server = Self { runtime, app, room, members, _folder: folder };
-        server.for_each_member(|app, member| async move {
+        server.for_each_member(1..=MEMBERS - 1, |app, member| async move {
             let content = object(&[("membership", "join")]);
             let key = member.user_id.as_str();
             let join = NewEvent::state(member.user_id.clone(), "m.room.member", key, content);
@@ -55,11 +57,15 @@ impl Server {
         server
     }
 
-    /// Does something for all members but the room's creator, at once.
-    fn for_each_member<F: Future<Output = ()> + Send + 'static>(&self, each: impl Fn(Arc<App>, Session) -> F) {
+    /// Does something for some members, all at once.
+    fn for_each_member<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        which: std::ops::RangeInclusive<usize>,
+        each: impl Fn(Arc<App>, Session) -> F,
+    ) {
         self.runtime.block_on(async {
             let mut tasks = tokio::task::JoinSet::new();
-            for member in &self.members[1..] {
+            for member in &self.members[which] {
                 tasks.spawn(each(self.app.clone(), member.clone()));
             }
             tasks.join_all().await;
@@ -98,14 +104,14 @@ impl Server {
         assert!(unread.changed > Position(0));
     }
 
-    /// How long it takes all members to do something after a message.
+    /// How long it takes those who wait to do something after a message.
     fn after_a_message(&self, times: u64, each: impl Fn(&Session, SyncToken)) -> Duration {
         let mut taken = Duration::ZERO;
         for _ in 0..times {
             let since = self.token();
             self.say();
             let begun = Instant::now();
-            for member in &self.members[1..] {
+            for member in &self.members[1..=WAITING] {
                 each(member, since);
             }
             taken += begun.elapsed();
@@ -144,7 +150,7 @@ fn object(fields: &[(&str, &str)]) -> CanonicalJsonObject {
 fn a_message_to_many(criterion: &mut Criterion) {
     let server = Server::start();
     let mut group = criterion.benchmark_group("a message to 5,000 members");
-    group.sample_size(10).throughput(Throughput::Elements(MEMBERS as u64 - 1));
+    group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(WAITING as u64));
     group.bench_function("their syncs", |bench| {
         bench.iter_custom(|times| server.after_a_message(times, |member, since| server.sync(member, since)));
     });
@@ -152,7 +158,7 @@ fn a_message_to_many(criterion: &mut Criterion) {
     group.bench_function("their counting alone", |bench| {
         bench.iter_custom(|times| server.after_a_message(times, count));
     });
-    server.for_each_member(|app, member| async move {
+    server.for_each_member(1..=WAITING, |app, member| async move {
         for n in 0..10 {
             let pattern = Some(format!("keyword{n}"));
             let rule = Rule::own(Kind::Content, n.to_string(), vec![Action::Notify], (Vec::new(), pattern));
@@ -162,6 +168,12 @@ fn a_message_to_many(criterion: &mut Criterion) {
     });
     group.bench_function("their counting with ten keywords each", |bench| {
         bench.iter_custom(|times| server.after_a_message(times, count));
+    });
+    // Of those who have not asked yet nothing is kept: all that happened since the room was made is looked at.
+    server.say();
+    let mut strangers = server.members[WAITING + 1..].iter().cycle();
+    group.throughput(Throughput::Elements(1)).bench_function("counting anew over 5,000 events", |bench| {
+        bench.iter(|| server.count(strangers.next().expect("it never ends").user));
     });
     group.finish();
 }

@@ -37,7 +37,7 @@ impl Rooms {
         if !meta.is_visible() || meta.redacted_by.is_some() || meta.position > snapshot.position() {
             return Ok(None);
         }
-        let facts = self.facts(&view, (number, &meta))?;
+        let facts = self.facts(&view, number, (&meta, view.event(number)?))?;
         Ok(Some(Happening { rooms: self, view, number, meta, facts }))
     }
 }

@@ -194,14 +194,14 @@ impl<'a> Walk<'a> {
     fn notification(&mut self, room: RoomNum, number: EventNum) -> Result<Option<Notification>> {
         let view = self.rooms.view(self.snapshot, room);
         let meta = view.meta(number)?;
-        let facts = self.rooms.facts(&view, (number, &meta))?;
+        let event = view.event(number)?;
+        let facts = self.rooms.facts(&view, number, (&meta, event.clone()))?;
         if !facts.may_notify(&self.attention) {
             return Ok(None);
         }
         let reaction = self.rooms.reaction(&view, &self.attention, number)?;
         let wanted = |reaction: &&Reaction| reaction.notify && (reaction.highlight || !self.highlights);
         let Some(actions) = reaction.filter(wanted).map(|reaction| reaction.actions.clone()) else { return Ok(None) };
-        let event = view.event(number)?;
         let own = self.own.get(&room).cloned();
         // Who is invited sees their invite, if nothing else of the room.
         let invited = own.as_ref().is_some_and(|own| own.membership == Membership::Invite);

@@ -7,6 +7,7 @@ use ruma::EventId;
 use super::around::Around;
 use crate::{
     error::Result,
+    event::StoredEvent,
     ids::{EventNum, Position, UserNum},
     push::{PushEvent, Reaction},
     rooms::{
@@ -96,7 +97,8 @@ impl Rooms {
     pub(in crate::rooms) fn facts(
         &self,
         view: &RoomView<'_, Snapshot<'_>>,
-        (number, meta): (EventNum, &EventMeta),
+        number: EventNum,
+        (meta, event): (&EventMeta, StoredEvent),
     ) -> Result<Facts> {
         let mut facts = Facts {
             position: meta.position,
@@ -109,12 +111,12 @@ impl Rooms {
             redacted: meta.redacted_by.is_some(),
             named: Named::These(Box::default()),
         };
-        let room_id = view.read().store().room_id(view.room())?;
-        let event = PushEvent::new(view.event(number)?, &room_id);
-        facts.speaks = event.stored().state_key_json().is_none();
+        facts.speaks = event.state_key_json().is_none();
         if facts.redacted {
             return Ok(facts);
         }
+        let room_id = view.read().store().room_id(view.room())?;
+        let event = PushEvent::new(event, &room_id);
         if event.relation().is_some() {
             let thread = thread_of(view, number)?;
             facts.thread = (thread != MAIN).then(|| thread.into());

@@ -18,6 +18,9 @@ use crate::{
 /// Events that are kept of a room.
 const MAX_EVENTS: usize = 256;
 
+/// So many events are looked up one by one.
+const FEW: usize = 8;
+
 /// The newest events of a room. All that were published after `from`, up to and with `upto`, are here.
 #[derive(Debug)]
 pub(super) struct Recent {
@@ -99,19 +102,28 @@ impl Rooms {
         most: usize,
     ) -> Result<Stretch> {
         let mut rows = view.timeline(Point::after(after), Point::after(upto), Direction::Backward);
-        let mut stretch = Stretch { events: Vec::new(), from: after };
+        let (mut numbers, mut from) = (Vec::new(), after);
         while let Some((point, number)) = rows.next()? {
             if point.sub != u32::MAX {
                 // History that was fetched later: nobody is told of it as of something new.
                 continue;
             }
-            if stretch.events.len() == most {
-                stretch.from = point.anchor;
+            if numbers.len() == most {
+                from = point.anchor;
                 break;
             }
-            stretch.events.push(self.facts(view, (number, &view.meta(number)?))?);
+            numbers.push(number);
         }
-        stretch.events.reverse();
-        Ok(stretch)
+        // Cursors pay off for events that follow each other.
+        let mut reader = (numbers.len() > FEW).then(|| view.event_reader(Direction::Forward));
+        let mut events = Vec::with_capacity(numbers.len());
+        for number in numbers.into_iter().rev() {
+            let (meta, event) = match &mut reader {
+                Some(reader) => reader.read(number)?,
+                None => (view.meta(number)?, view.event(number)?),
+            };
+            events.push(self.facts(view, number, (&meta, event))?);
+        }
+        Ok(Stretch { events, from })
     }
 }
