@@ -1,11 +1,11 @@
 /**
- * The emoji in each language, as `virtual:emoji/en` and `virtual:emoji/fr`: of emojibase's data only what the picker uses,
+ * The emoji in each language, as `virtual:emoji-en` and `virtual:emoji-fr`: of emojibase's data only what the picker uses,
  * which is a third of it.
  */
 import { createRequire } from "node:module";
 import type { Plugin } from "vite";
 
-const PREFIX = "virtual:emoji/";
+const PREFIX = "virtual:emoji-";
 /** Not to be chosen alone: skin tones and hair. */
 const COMPONENTS = 2;
 

@@ -18,9 +18,9 @@ export interface EmojiSet {
   readonly all: readonly Emoji[];
 }
 
-const LOADERS: Record<Language, () => Promise<{ default: (typeof import("virtual:emoji/en"))["default"] }>> = {
-  en: () => import("virtual:emoji/en"),
-  fr: () => import("virtual:emoji/fr"),
+const LOADERS: Record<Language, () => Promise<{ default: (typeof import("virtual:emoji-en"))["default"] }>> = {
+  en: () => import("virtual:emoji-en"),
+  fr: () => import("virtual:emoji-fr"),
 };
 
 const loaded = new Map<Language, Promise<EmojiSet>>();
@@ -36,7 +36,7 @@ export function loadEmoji(language: Language): Promise<EmojiSet> {
   return set;
 }
 
-function build(data: (typeof import("virtual:emoji/en"))["default"]): EmojiSet {
+function build(data: (typeof import("virtual:emoji-en"))["default"]): EmojiSet {
   const all = data.rows.map(([emoji, group, label, codes, tags, tones]): Emoji => {
     const names = codes.split(" ").filter(Boolean);
     return { emoji, group, label, codes: names, tones: tones === 1, words: [label, ...names, tags].flatMap(words) };

@@ -1,5 +1,5 @@
 /** What `tools/emoji.ts` makes. */
-declare module "virtual:emoji/*" {
+declare module "virtual:emoji-*" {
   const data: {
     readonly titles: Readonly<Record<string, string>>;
     /** Emoji, group, label, shortcodes, tags, whether it takes a skin tone. */

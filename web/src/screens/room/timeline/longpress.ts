@@ -1,11 +1,11 @@
-/** A finger that rests on something opens its menu. */
+/** A finger that rests on something inside an element opens a menu. One element listens for all that it holds. */
 import type { Attachment } from "svelte/attachments";
 
 const REST = 450;
 /** A finger that moves farther scrolls. */
 const SLIP = 10;
 
-export function longPress(open: (at: { x: number; y: number }) => void): Attachment<HTMLElement> {
+export function longPress(open: (target: Element, at: { x: number; y: number }) => void): Attachment<HTMLElement> {
   return (element) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let from = { x: 0, y: 0 };
@@ -16,10 +16,11 @@ export function longPress(open: (at: { x: number; y: number }) => void): Attachm
       opened = false;
       if (event.pointerType !== "touch" || !event.isPrimary) return;
       from = { x: event.clientX, y: event.clientY };
+      const target = event.target as Element;
       timer = setTimeout(() => {
         opened = true;
         navigator.vibrate?.(10);
-        open(from);
+        open(target, from);
       }, REST);
     };
     const move = (event: PointerEvent) => {
@@ -34,7 +35,7 @@ export function longPress(open: (at: { x: number; y: number }) => void): Attachm
     };
     element.addEventListener("pointerdown", down);
     element.addEventListener("pointermove", move);
-    for (const name of ["pointerup", "pointercancel", "pointerleave"]) element.addEventListener(name, cancel);
+    for (const name of ["pointerup", "pointercancel"]) element.addEventListener(name, cancel);
     element.addEventListener("click", click, { capture: true });
     return cancel;
   };

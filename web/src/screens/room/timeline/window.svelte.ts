@@ -1,14 +1,17 @@
 /**
  * Which rows of a long timeline stand in the page. The scroller runs from its end (`flex-direction: column-reverse`), so
  * places count from the newest row: what is loaded above, or turns out taller than was thought, moves nothing that one
- * looks at. Where something below changes, the first visible row is held where it was.
+ * looks at. Where something below the first visible row changes, the place is corrected by as much.
+ *
+ * All this is reckoned from heights that are known; while one scrolls, nothing is asked of the page but how far it is scrolled.
  */
-import { tick } from "svelte";
+import { tick, untrack } from "svelte";
+import { Heights } from "./heights";
 import type { Row } from "./rows";
 
-/** How far beyond what is visible rows are kept, and how near its end more are added, px. */
+/** How far beyond what is visible rows are kept, and after how much scrolling they are chosen anew, px. */
 const BEYOND = 1400;
-const NEAR = 500;
+const STEP = 300;
 /** Nearer to the end than this one stays at the end when something is added, px. */
 const PINNED = 24;
 
@@ -26,22 +29,28 @@ export class RowWindow {
   range = $state.raw<Range>(NOTHING);
   /** Whether the newest row is in sight. */
   pinned = $state(true);
-  #rows: readonly Row[] = [];
   #scroller: HTMLElement | null = null;
-  readonly #heights = new Map<string, number>();
+  /** Of the scroller, px. */
+  #height = 0;
+  /** How far the end of what is visible is from the end of all, px. */
+  #distance = 0;
+  /** Where the rows were last chosen for. */
+  #chosenAt = 0;
+  readonly #heights: Heights<Row>;
   readonly #elements = new Map<string, HTMLElement>();
-  #anchor: { readonly key: string; readonly top: number } | null = null;
-  /** Between these distances from the end the range is good enough. */
-  #valid = { from: 0, to: -1 };
   readonly #sizes = new ResizeObserver((entries) => this.#measured(entries));
 
-  constructor(private readonly estimate: (row: Row) => number) {}
+  constructor(estimate: (row: Row) => number) {
+    this.#heights = new Heights(estimate);
+  }
 
   /** Follows a scroller. Returns how to let go of it. */
   readonly follow = (scroller: HTMLElement): (() => void) => {
     this.#scroller = scroller;
+    this.#height = scroller.clientHeight;
     this.#sizes.observe(scroller);
-    this.#arrange(this.distanceToEnd);
+    // Else it would follow anew whenever other rows are chosen.
+    untrack(() => this.#choose());
     return () => {
       this.#sizes.disconnect();
       this.#scroller = null;
@@ -61,184 +70,118 @@ export class RowWindow {
 
   /** Other rows are to be shown. Called before the page changes; what is looked at stays where it is. */
   setRows(rows: readonly Row[]): void {
-    this.#remember();
-    this.#rows = rows;
-    this.#arrange(this.#distance());
-    void tick().then(() => this.#hold());
+    const first = this.#firstVisible();
+    const key = first < 0 ? null : this.#heights.rows[first]?.key;
+    const before = this.#heights.below(first);
+    this.#heights.set(rows);
+    const now = key ? this.#heights.indexOf(key) : -1;
+    const moved = this.pinned || now < 0 ? 0 : this.#heights.below(now) - before;
+    this.#distance = Math.max(0, this.#distance + moved);
+    this.#choose();
+    if (moved !== 0) void tick().then(() => this.#shift(moved));
   }
 
   scrolled(): void {
-    this.#remember();
-    const distance = this.distanceToEnd;
-    if (distance < this.#valid.from || distance > this.#valid.to) this.#arrange(distance);
+    if (!this.#scroller) return;
+    this.#distance = -this.#scroller.scrollTop;
+    this.pinned = this.#distance <= PINNED;
+    if (Math.abs(this.#distance - this.#chosenAt) > STEP) this.#choose();
   }
 
   /** How far it is to the oldest row, px. */
   get distanceToTop(): number {
-    const scroller = this.#scroller;
-    return scroller ? scroller.scrollHeight - scroller.clientHeight + scroller.scrollTop : Infinity;
+    return this.#scroller ? this.#heights.total - this.#distance - this.#height : Infinity;
   }
 
   get distanceToEnd(): number {
-    return this.#scroller ? -this.#scroller.scrollTop : 0;
+    return this.#distance;
   }
 
   /** Goes to the newest row: gently if it is near. */
   toEnd(): void {
-    const scroller = this.#scroller;
-    if (!scroller) return;
-    const isNear = this.distanceToEnd < 2 * scroller.clientHeight;
+    const isNear = this.#distance < 2 * this.#height;
     if (!isNear) {
-      this.#anchor = null;
       this.pinned = true;
-      this.#arrange(0);
+      this.#distance = 0;
+      this.#choose();
     }
-    scroller.scrollTo({ top: 0, behavior: isNear ? "smooth" : "instant" });
+    this.#scroller?.scrollTo({ top: 0, behavior: isNear ? "smooth" : "instant" });
   }
 
   /** Brings a row to the middle. */
   async toRow(key: string): Promise<void> {
-    const index = this.#rows.findIndex((row) => row.key === key);
+    const index = this.#heights.indexOf(key);
     const scroller = this.#scroller;
     if (index < 0 || !scroller) return;
-    if (!this.#elements.has(key)) {
-      this.pinned = false;
-      this.#anchor = null;
-      this.#show(index);
+    // Once for the rows to be there, once more since their heights were only guessed.
+    for (let round = 0; round < 2; round++) {
+      const height = this.#heights.below(index - 1) - this.#heights.below(index);
+      this.#distance = Math.max(0, this.#heights.below(index) - Math.max(0, (this.#height - height) / 2));
+      this.pinned = this.#distance <= PINNED;
+      this.#choose();
       await tick();
+      scroller.scrollTop = -this.#distance;
+      await new Promise((done) => requestAnimationFrame(done));
     }
-    const row = this.#elements.get(key);
-    if (!row) return;
-    const box = row.getBoundingClientRect();
-    const middle = Math.max(0, (scroller.clientHeight - box.height) / 2);
-    scroller.scrollTop += box.top - scroller.getBoundingClientRect().top - middle;
-    this.pinned = this.distanceToEnd <= PINNED;
-    this.#anchor = { key, top: row.getBoundingClientRect().top };
-    this.#arrange(this.distanceToEnd);
   }
 
   element(key: string): HTMLElement | null {
     return this.#elements.get(key) ?? null;
   }
 
-  /** The keys of rows of which at least the end is in sight, oldest first. */
-  visible(): string[] {
-    const scroller = this.#scroller?.getBoundingClientRect();
-    if (!scroller) return [];
-    return this.#rows.slice(this.range.start, this.range.end).flatMap(({ key }) => {
-      const box = this.#elements.get(key)?.getBoundingClientRect();
-      return box && box.bottom > scroller.top && box.bottom <= scroller.bottom + PINNED ? [key] : [];
-    });
+  /** The newest row that is in sight down to its end. */
+  newestVisible(): Row | null {
+    const { rows } = this.#heights;
+    const last = this.#heights.at(this.#distance);
+    // The one at the edge is cut off, unless by nearly nothing.
+    const isWhole = this.#heights.below(last) >= this.#distance - PINNED;
+    return rows[isWhole ? last : last - 1] ?? null;
   }
 
-  #height(row: Row): number {
-    return this.#heights.get(row.key) ?? this.estimate(row);
+  #firstVisible(): number {
+    return this.#heights.at(this.#distance + this.#height - 1);
   }
 
-  /** Chooses the rows around what is visible; `from` is how far its end is from the end of all. */
-  #arrange(from: number): void {
-    const scroller = this.#scroller;
-    if (!scroller) return;
-    const to = from + scroller.clientHeight;
-    let end = this.#rows.length;
-    let start = end;
-    let below = 0;
-    let height = 0;
-    for (let index = this.#rows.length - 1; index >= 0; index--) {
-      const one = this.#height(this.#rows[index] as Row);
-      if (height + one < from - BEYOND) {
-        end = index;
-        below = height + one;
-      }
-      if (height <= to + BEYOND) start = index;
-      height += one;
-    }
-    this.#set(start, Math.max(start, end), below, height);
-  }
-
-  /** Chooses the rows around one of them. */
-  #show(index: number): void {
-    const height = (this.#scroller?.clientHeight ?? 0) / 2 + BEYOND;
-    let [start, end] = [index, index + 1];
-    for (let sum = 0; start > 0 && sum < height; start--) sum += this.#height(this.#rows[start - 1] as Row);
-    for (let sum = 0; end < this.#rows.length && sum < height; end++) sum += this.#height(this.#rows[end] as Row);
-    this.#set(start, end, this.#sum(end, this.#rows.length), this.#sum(0, this.#rows.length));
-  }
-
-  #set(start: number, end: number, below: number, total: number): void {
-    const shown = this.#sum(start, end);
-    this.#valid = {
-      from: end === this.#rows.length ? -Infinity : below + NEAR,
-      to: start === 0 ? Infinity : below + shown - (this.#scroller?.clientHeight ?? 0) - NEAR,
-    };
-    const above = Math.max(0, total - below - shown);
+  /** Chooses the rows around what is visible. */
+  #choose(): void {
+    const heights = this.#heights;
+    this.#chosenAt = this.#distance;
+    const start = Math.max(0, heights.at(this.#distance + this.#height + BEYOND));
+    const end = heights.at(Math.max(0, this.#distance - BEYOND)) + 1;
+    const below = heights.below(end - 1);
+    const above = heights.total - heights.below(start - 1);
     const now = this.range;
     if (now.start !== start || now.end !== end || now.below !== below || now.above !== above) this.range = { start, end, below, above };
   }
 
-  #sum(start: number, end: number): number {
-    let sum = 0;
-    for (let index = start; index < end; index++) sum += this.#height(this.#rows[index] as Row);
-    return sum;
-  }
-
-  /** How far the end of what is visible is from the end of all: from the anchor, since rows may just have been added. */
-  #distance(): number {
-    const scroller = this.#scroller;
-    if (!scroller || this.pinned) return 0;
-    const anchor = this.#anchor;
-    const index = anchor ? this.#rows.findIndex((row) => row.key === anchor.key) : -1;
-    if (!anchor || index < 0) return this.distanceToEnd;
-    const top = anchor.top - scroller.getBoundingClientRect().top;
-    return Math.max(0, this.#sum(index, this.#rows.length) + top - scroller.clientHeight);
-  }
-
-  /** Notes what stands where. */
-  #remember(): void {
-    const scroller = this.#scroller;
-    if (!scroller) return;
-    this.pinned = this.distanceToEnd <= PINNED;
-    this.#anchor = null;
-    if (this.pinned) return;
-    const top = scroller.getBoundingClientRect().top;
-    for (const { key } of this.#rows.slice(this.range.start, this.range.end)) {
-      const box = this.#elements.get(key)?.getBoundingClientRect();
-      if (box && box.bottom > top + 1) {
-        this.#anchor = { key, top: box.top };
-        return;
-      }
-    }
-  }
-
-  /** Puts what was noted where it was. */
-  #hold(): void {
-    const scroller = this.#scroller;
-    if (!scroller) return;
-    if (this.pinned) {
-      if (scroller.scrollTop !== 0) scroller.scrollTop = 0;
-      return;
-    }
-    const box = this.#anchor && this.#elements.get(this.#anchor.key)?.getBoundingClientRect();
-    if (!box || !this.#anchor) return;
-    const moved = box.top - this.#anchor.top;
-    if (Math.abs(moved) >= 1) scroller.scrollTop += moved;
+  /** Makes up for what was added below. Somebody may have scrolled meanwhile: so it is a step, not a place. */
+  #shift(moved: number): void {
+    if (!this.#scroller) return;
+    this.#scroller.scrollTop -= moved;
+    this.#distance = -this.#scroller.scrollTop;
   }
 
   #measured(entries: readonly ResizeObserverEntry[]): void {
-    let changed = false;
-    for (const { target } of entries) {
+    const first = this.#firstVisible();
+    let [changed, moved] = [false, 0];
+    for (const { target, borderBoxSize } of entries) {
+      const height = borderBoxSize[0]?.blockSize ?? 0;
       if (target === this.#scroller) {
-        changed = true;
+        changed ||= this.#height !== height;
+        this.#height = height;
         continue;
       }
       const key = (target as HTMLElement).dataset["key"] ?? "";
-      const height = (target as HTMLElement).offsetHeight;
-      if (height === 0 || this.#heights.get(key) === height) continue;
-      this.#heights.set(key, height);
+      const index = this.#heights.indexOf(key);
+      // A row that has just been taken out of the page has no height.
+      if (height === 0 || index < 0) continue;
+      const difference = this.#heights.measure(key, height);
+      if (difference === 0) continue;
       changed = true;
+      if (index > first) moved += difference;
     }
     if (!changed) return;
-    this.#hold();
-    this.#arrange(this.distanceToEnd);
+    if (moved !== 0 && !this.pinned) this.#shift(moved);
+    this.#choose();
   }
 }
