@@ -136,6 +136,7 @@ export const rooms = {
     gone: "This room could not be found.",
   },
   preview: {
+    title: "A room",
     missing: "This room can’t be seen",
     missingText: "There is no room at {id}, or it is private. Somebody in it can invite you.",
     ask: "In this room, somebody decides who is let in.",

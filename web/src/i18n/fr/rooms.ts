@@ -136,6 +136,7 @@ export const rooms = {
     gone: "Ce salon est introuvable.",
   },
   preview: {
+    title: "Un salon",
     missing: "Ce salon n’est pas visible",
     missingText: "Il n’y a pas de salon à l’adresse {id}, ou il est privé. Quelqu’un qui s’y trouve peut vous inviter.",
     ask: "Dans ce salon, quelqu’un décide de qui peut entrer.",
