@@ -19,7 +19,8 @@ export interface Line {
 /** The beginning of a text, on one line. */
 export function short(text: string, most = SHOWN): string {
   const line = text.slice(0, most * 2).replace(/\s+/gu, " ").trim();
-  return line.length > most ? `${line.slice(0, most)}…` : line;
+  // Not between the two halves of an emoji.
+  return line.length > most ? `${line.slice(0, most).replace(/[\ud800-\udbff]$/, "")}…` : line;
 }
 
 /** The newest message in a few words. */
