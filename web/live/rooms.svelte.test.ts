@@ -176,6 +176,11 @@ describe("a timeline", () => {
     expect(room.unread.marked).toBe(true);
     await room.markRead();
     await until(() => !room.unread.marked && room.unread.messages === 0);
+    await room.markUnread();
+    await until(async () => (await inAgain(ann, room)).unread.marked);
+    const looking = watch(room);
+    await until(() => !room.unread.marked);
+    looking.stop();
   });
 
   it("shows that somebody types", async () => {

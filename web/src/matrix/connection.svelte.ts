@@ -3,6 +3,7 @@ import { ClientEvent, type MatrixClient } from "matrix-js-sdk/lib/client";
 import { Method } from "matrix-js-sdk/lib/http-api/method";
 import { SyncState } from "matrix-js-sdk/lib/sync";
 import { HttpApiEvent } from "matrix-js-sdk/lib/http-api/interface";
+import type { Http } from "./http";
 import type { Connection } from "./types";
 import { record } from "./raw";
 
@@ -12,6 +13,9 @@ const PATIENCE = 2500;
 const FIRST_RETRY = 500;
 const LAST_RETRY = 15_000;
 const PROBE_TIMEOUT = 10_000;
+const HEARTBEAT = 5000;
+/** More than the minute at which browsers let hidden pages look at the clock. */
+const SLEPT = 120_000;
 
 export class ConnectionState implements Connection {
   #state = $state<Connection["state"]>("starting");
@@ -22,7 +26,14 @@ export class ConnectionState implements Connection {
   #stopped = false;
   readonly #back: (() => void)[] = [];
 
-  constructor(private readonly client: MatrixClient) {
+  /** When the heart beat last: a long pause means that the machine slept. */
+  #beat = Date.now();
+  readonly #heart = setInterval(() => this.#pulse(), HEARTBEAT);
+
+  constructor(
+    private readonly client: MatrixClient,
+    private readonly http: Http,
+  ) {
     client.on(ClientEvent.Sync, this.#onSync);
     client.on(HttpApiEvent.SessionLoggedOut, this.#onLoggedOut);
     globalThis.addEventListener?.("offline", this.#onOffline);
@@ -54,6 +65,7 @@ export class ConnectionState implements Connection {
 
   stop(): void {
     this.#stopped = true;
+    clearInterval(this.#heart);
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#offlineTimer);
     this.client.off(ClientEvent.Sync, this.#onSync);
@@ -113,7 +125,19 @@ export class ConnectionState implements Connection {
     if (this.#state !== "signedOut") this.#state = "offline";
   };
 
-  readonly #onOnline = (): void => this.retry();
+  readonly #onOnline = (): void => this.#wake();
+
+  #pulse(): void {
+    const slept = Date.now() - this.#beat > SLEPT;
+    this.#beat = Date.now();
+    if (slept) this.#wake();
+  }
+
+  /** The line that a sync waits on may be dead without anybody's having said so. */
+  #wake(): void {
+    if (this.#state === "online" || this.#state === "offline") this.http.interruptSync();
+    this.retry();
+  }
 
   readonly #onLoggedOut = (error: unknown): void => {
     this.#soft = record(record(error)["data"])["soft_logout"] === true;

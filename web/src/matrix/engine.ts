@@ -80,7 +80,7 @@ export class Engine implements Core {
     });
     this.batch = new Batch((rooms) => this.#apply(rooms));
     this.account = new AccountData(this);
-    this.connection = new ConnectionState(this.client);
+    this.connection = new ConnectionState(this.client, this.http);
     this.drafts = new Drafts(this.me);
     this.people = new PeopleState(this);
     this.media = new MediaStore(this);

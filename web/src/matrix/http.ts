@@ -26,6 +26,7 @@ export class Http {
   #tokens: Tokens;
   #renewing: Promise<boolean> | null = null;
   readonly #asked = new Map<string, Promise<Response>>();
+  #sync: AbortController | null = null;
   readonly #options: HttpOptions;
 
   constructor(options: HttpOptions) {
@@ -58,15 +59,21 @@ export class Http {
       this.#asked.delete(String(input));
       return ahead;
     }
+    const signal = isSync(input) ? this.#interruptible(init?.signal) : init?.signal;
     const ask = (token: string) => {
       headers.set("Authorization", `Bearer ${token}`);
-      return this.#plain(input, { ...init, headers: [...headers] });
+      return this.#plain(input, { ...init, headers: [...headers], ...(signal && { signal }) });
     };
     const used = await this.token();
     const answer = await ask(used);
     if (answer.status !== 401 || !(await this.#isExpired(answer)) || !(await this.#renewed(used))) return answer;
     return ask(this.#tokens.accessToken);
   };
+
+  /** Lets go of a sync that waits on a line that may be dead, as after sleep: the SDK begins another. */
+  interruptSync(): void {
+    this.#sync?.abort();
+  }
 
   /** A file, with the token. Rejects with a `Failure`. */
   async download(path: string, signal?: AbortSignal): Promise<Blob> {
@@ -76,6 +83,15 @@ export class Http {
     if (answer.ok) return answer.blob();
     const said = record(await answer.json().catch(() => null));
     throw failure({ errcode: text(said["errcode"]), httpStatus: answer.status, httpHeaders: answer.headers, data: said });
+  }
+
+  /** A signal that the given one and `interruptSync` raise. */
+  #interruptible(outer: AbortSignal | null | undefined): AbortSignal {
+    const sync = new AbortController();
+    this.#sync = sync;
+    if (outer?.aborted) sync.abort();
+    outer?.addEventListener("abort", () => sync.abort(), { once: true, signal: sync.signal });
+    return sync.signal;
   }
 
   #plain(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
@@ -120,6 +136,10 @@ export class Http {
     this.#options.onTokens?.(this.#tokens);
     return true;
   }
+}
+
+function isSync(input: RequestInfo | URL): boolean {
+  return /\/_matrix\/client\/v3\/sync(\?|$)/.test(String(input));
 }
 
 /** One at a time over all tabs, where the browser can. */

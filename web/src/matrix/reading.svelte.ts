@@ -7,6 +7,7 @@ import { text } from "./raw";
 import type { RoomBase } from "./roombase.svelte";
 import type { EventId, TimelineItem } from "./types";
 
+export const MARKED = "m.marked_unread";
 /** Receipts go out at most so often, ms. */
 const RECEIPT_PAUSE = 500;
 /** How long others show that I type, ms; told again before it is over. */
@@ -29,6 +30,8 @@ export class Reading {
   /** A screen begins to show the room. */
   enter(): void {
     this.#came = this.#readUpTo();
+    // What was marked by hand is read as soon as one looks.
+    if (this.room.unread.marked) void this.mark(false).catch(() => undefined);
     globalThis.document?.addEventListener("visibilitychange", this.#onVisible);
   }
 
@@ -72,6 +75,11 @@ export class Reading {
     const event = this.room.sdk.getLiveTimeline().getEvents().at(-1);
     const id = event?.getId();
     if (event && id && !id.startsWith("~")) await this.#tell(event);
+  }
+
+  /** Marks the room by hand, or takes the mark away. */
+  async mark(unread: boolean): Promise<void> {
+    await this.core.request("PUT", path`/_matrix/client/v3/user/${this.core.me}/rooms/${this.room.id}/account_data/${MARKED}`, { body: { unread } });
   }
 
   setTyping(typing: boolean): void {

@@ -132,6 +132,32 @@ describe("asking ahead", () => {
   });
 });
 
+describe("a sync that waits", () => {
+  const asked = { headers: { Authorization: "x" } };
+  const waiting = (_input: RequestInfo | URL, init?: RequestInit) =>
+    new Promise<Response>((_resolve, reject) => init?.signal?.addEventListener("abort", () => reject(new DOMException("gone", "AbortError"))));
+
+  it("can be let go of, and nothing else with it", async () => {
+    const http = new Http({ baseUrl: "", tokens: { accessToken: "a" }, fetch: waiting });
+    const sync = http.fetch("/_matrix/client/v3/sync?since=s1", asked);
+    const other = vi.fn();
+    void http.fetch("/_matrix/client/v3/rooms/!a/send", asked).catch(other);
+    await Promise.resolve();
+    http.interruptSync();
+    await expect(sync).rejects.toMatchObject({ name: "AbortError" });
+    expect(other).not.toHaveBeenCalled();
+  });
+
+  it("still heeds who asked for it", async () => {
+    const http = new Http({ baseUrl: "", tokens: { accessToken: "a" }, fetch: waiting });
+    const abort = new AbortController();
+    const sync = http.fetch("/_matrix/client/v3/sync", { ...asked, signal: abort.signal });
+    await Promise.resolve();
+    abort.abort();
+    await expect(sync).rejects.toMatchObject({ name: "AbortError" });
+  });
+});
+
 describe("push rules of a room", () => {
   const ROOM = "!a:here";
   const mute = { rule_id: ROOM, enabled: true, actions: [], conditions: [{ kind: "event_match", key: "room_id", pattern: ROOM }] };

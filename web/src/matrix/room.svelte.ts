@@ -4,7 +4,7 @@ import { path } from "./core";
 import { Failure, failure, orMissing } from "./errors";
 import type { Content } from "./raw";
 import { changesFor } from "./pushrules";
-import { FAVOURITE, LOW_PRIORITY, MARKED, RoomBase, type Shown } from "./roombase.svelte";
+import { FAVOURITE, LOW_PRIORITY, RoomBase, type Shown } from "./roombase.svelte";
 import type { HistoryVisibility, JoinRule, Levels, NotifyLevel, Room } from "./types";
 import { uploadBlob } from "./upload";
 
@@ -76,7 +76,7 @@ export class RoomState extends RoomBase implements Room {
     this.patchUnread({ messages: 0, mentions: 0, marked: false });
     try {
       await this.timeline.reading.readAll();
-      if (before.marked) await this.#mark(false);
+      if (before.marked) await this.timeline.reading.mark(false);
     } catch (cause) {
       this.patchUnread(before);
       throw failure(cause);
@@ -87,16 +87,11 @@ export class RoomState extends RoomBase implements Room {
     const before = this.unread;
     this.patchUnread({ ...before, marked: true });
     try {
-      await this.#mark(true);
+      await this.timeline.reading.mark(true);
     } catch (cause) {
       this.patchUnread(before);
       throw failure(cause);
     }
-  }
-
-  /** What was marked as unread by hand is read as soon as one looks at it. */
-  async unmark(): Promise<void> {
-    if (this.unread.marked) await this.#mark(false).catch(() => undefined);
   }
 
   setName(name: string): Promise<void> {
@@ -178,10 +173,6 @@ export class RoomState extends RoomBase implements Room {
     const address = path`/_matrix/client/v3/user/${this.core.me}/rooms/${this.id}/tags/${tag}`;
     if (on) await this.core.request("PUT", address, { body: { order: 0.5 } });
     else await this.core.request("DELETE", address);
-  }
-
-  async #mark(unread: boolean): Promise<void> {
-    await this.core.request("PUT", path`/_matrix/client/v3/user/${this.core.me}/rooms/${this.id}/account_data/${MARKED}`, { body: { unread } });
   }
 
   /** Shows what is asked for at once; it stays until a sync has brought the same, and goes back if the server refuses. */

@@ -5,6 +5,7 @@ import type { Core } from "./core";
 import { readFacts, type RoomFacts } from "./info";
 import { lastLine } from "./last";
 import { MembersState } from "./members.svelte";
+import { MARKED } from "./reading.svelte";
 import { RoomPerson } from "./roomperson.svelte";
 import { Powers, noPermissions } from "./powers";
 import { levelOf } from "./pushrules";
@@ -24,7 +25,6 @@ export interface Shown extends RoomFacts {
 
 const FAVOURITE = "m.favourite";
 const LOW_PRIORITY = "m.lowpriority";
-const MARKED = "m.marked_unread";
 const NOBODY: readonly Person[] = [];
 
 export class RoomBase {
@@ -268,4 +268,4 @@ function sameShown(left: Shown, right: Shown): boolean {
   return leftFriend === rightFriend && same(leftRest, rightRest);
 }
 
-export { FAVOURITE, LOW_PRIORITY, MARKED };
+export { FAVOURITE, LOW_PRIORITY };
