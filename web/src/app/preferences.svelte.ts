@@ -9,8 +9,6 @@ export interface Preferences {
   enterSends: boolean;
   /** Whether a message that the rules notify of is heard. */
   sound: boolean;
-  /** Whether others see how far I have read. */
-  publicReceipts: boolean;
   /** Width of the list of rooms and of the panel, px. */
   listWidth: number;
   panelWidth: number;
@@ -23,7 +21,6 @@ const DEFAULTS: Preferences = {
   textSize: "normal",
   enterSends: true,
   sound: true,
-  publicReceipts: true,
   listWidth: 320,
   panelWidth: 340,
   closedSections: [],

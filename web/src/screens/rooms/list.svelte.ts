@@ -1,6 +1,7 @@
 /** The list of rooms as it is shown: filtered, in sections, and calm while somebody points at it. */
 import { prefer, preferences } from "../../app/preferences.svelte";
 import type { Matrix, RoomId } from "../../matrix/types";
+import { shownReceived } from "../friends/shown";
 import { isHidden } from "./hidden.svelte";
 import { inOrderOf, rowsOf, type Filter, type Row } from "./sections";
 
@@ -21,7 +22,7 @@ export class RoomListState {
       invites: rooms.invites.filter((room) => !isHidden(room)),
       knocked: rooms.knocked.filter((room) => !isHidden(room)),
       removed: rooms.removed.filter((room) => !isHidden(room)),
-      requests: friends.received.length,
+      requests: shownReceived(friends).length,
     };
     return rowsOf(listed, { filter: this.filter, closed: new Set(preferences.closedSections), current: this.current() });
   });
