@@ -8,7 +8,8 @@ import Inside from "./screens/Inside.svelte";
 export async function load(): Promise<Entry> {
   // Needed in a moment; who has it in the end asks again, and says so if it fails.
   import("./matrix/index").catch(() => {});
-  await loadWords("app");
+  // Passwords and their rules are spoken of here too.
+  await Promise.all([loadWords("auth"), loadWords("app")]);
   return {
     show(target) {
       mount(Inside, { target });

@@ -1,4 +1,5 @@
 /** Oneself. */
+import { ClientEvent } from "matrix-js-sdk/lib/client";
 import { path, type Core } from "./core";
 import { Failure, failure } from "./errors";
 import { mxc, record, text, type Content } from "./raw";
@@ -10,8 +11,14 @@ const SETTINGS = "salon.settings";
 export class MeState implements Me {
   readonly id: string;
 
+  #privateReceipts = $state(false);
+
   constructor(private readonly core: Core) {
     this.id = core.me;
+    this.#readSettings();
+    core.client.on(ClientEvent.AccountData, (event) => {
+      if (event.getType() === SETTINGS) core.batch.once(this.#readSettings);
+    });
   }
 
   get name(): string {
@@ -24,7 +31,7 @@ export class MeState implements Me {
     return this.core.people.get(this.id).presence;
   }
   get privateReceipts(): boolean {
-    return this.core.privateReceipts;
+    return this.#privateReceipts;
   }
 
   async setName(name: string): Promise<void> {
@@ -47,8 +54,19 @@ export class MeState implements Me {
   }
 
   async setPrivateReceipts(on: boolean): Promise<void> {
-    await this.core.account.update(SETTINGS, (content) => ({ ...content, private_receipts: on }));
+    const before = this.#privateReceipts;
+    this.#privateReceipts = on;
+    try {
+      await this.core.account.update(SETTINGS, (content) => ({ ...content, private_receipts: on }));
+    } catch (cause) {
+      this.#privateReceipts = before;
+      throw failure(cause);
+    }
   }
+
+  readonly #readSettings = (): void => {
+    this.#privateReceipts = wantsPrivateReceipts(this.core);
+  };
 
   async #put(key: string, body: Content): Promise<void> {
     await this.core.request("PUT", path`/_matrix/client/v3/profile/${this.id}/${key}`, { body });

@@ -3,6 +3,9 @@ import assert from "node:assert/strict";
 import { axe, logIn, open, overflows } from "../browser.mjs";
 import { PASSWORD, Person } from "../salon.mjs";
 
+/** Longer than what may be undone. */
+const DONE_MS = 7_000;
+const isSetting = (answer) => answer.url().includes("/account_data/") && answer.request().method() === "PUT";
 const NEXT = "another good battery staple";
 const SECTIONS = ["account", "password", "sessions", "appearance", "messages", "notifications", "blocked", "about", "deactivate"];
 
@@ -10,8 +13,9 @@ async function arrive(browser, salon, name, path, options = {}) {
   const person = await Person.register(salon.url, name);
   const { page, faults, context } = await open(browser, salon, { ...options, path });
   await logIn(page, name);
-  await page.waitForURL((url) => !url.pathname.startsWith("/login"));
-  if (!page.url().endsWith(path)) await page.goto(path);
+  await page.waitForURL(/\/rooms/);
+  await page.getByRole("navigation").first().waitFor();
+  await page.goto(path);
   return { person, page, faults, context };
 }
 
@@ -23,6 +27,35 @@ export const stories = {
     await page.getByText("Your name is changed.").waitFor();
     const { displayname } = await person.call("GET", `/v3/profile/${encodeURIComponent(person.id)}/displayname`);
     assert.equal(displayname, "Adam Dupont");
+    assert.deepEqual(faults, []);
+  },
+
+  "a picture is cropped, seen by others, and removed with time to think": async ({ browser, salon }) => {
+    const { page, person, faults } = await arrive(browser, salon, "abby", "/profile/account");
+    const drawn = await page.evaluate(() => {
+      const canvas = Object.assign(document.createElement("canvas"), { width: 900, height: 600 });
+      const context = canvas.getContext("2d");
+      context.fillStyle = "tomato";
+      context.fillRect(0, 0, 900, 600);
+      return canvas.toDataURL("image/png").split(",")[1];
+    });
+    await page.locator("input[type=file]").setInputFiles({ name: "me.png", mimeType: "image/png", buffer: Buffer.from(drawn, "base64") });
+    const crop = page.getByRole("application");
+    await crop.focus();
+    for (const key of ["+", "+", "ArrowLeft", "ArrowUp"]) await page.keyboard.press(key);
+    assert.ok(Number(await page.getByRole("slider", { name: "Zoom" }).inputValue()) > 1.1);
+    await page.getByRole("button", { name: "Use picture" }).click();
+    await page.getByText("You have a new picture.").waitFor();
+    await page.locator("main img[src^='blob:']").first().waitFor();
+    const avatar = async () => (await person.call("GET", `/v3/profile/${encodeURIComponent(person.id)}`)).avatar_url;
+    assert.match(await avatar(), /^mxc:\/\//);
+    await page.getByRole("button", { name: "Remove" }).click();
+    await page.getByRole("button", { name: "Choose a picture" }).waitFor();
+    assert.match(await avatar(), /^mxc:\/\//);
+    await page.waitForTimeout(DONE_MS);
+    assert.ok(!(await avatar()));
+    await page.locator("input[type=file]").setInputFiles({ name: "no.png", mimeType: "image/png", buffer: Buffer.from("not a picture") });
+    await page.getByText("This file can’t be read as a picture.").waitFor();
     assert.deepEqual(faults, []);
   },
 
@@ -38,7 +71,7 @@ export const stories = {
 
   "sessions are renamed and ended with the password": async ({ browser, salon }) => {
     const { page, faults } = await arrive(browser, salon, "cleo", "/profile/sessions");
-    const other = page.getByRole("listitem").first();
+    const other = page.getByRole("region", { name: "Elsewhere" }).getByRole("listitem").first();
     await other.getByRole("button", { name: /Rename/ }).click();
     await page.getByRole("dialog").getByRole("textbox").fill("Old phone");
     await page.getByRole("button", { name: "Save" }).click();
@@ -88,18 +121,17 @@ export const stories = {
     const { page, faults } = await arrive(browser, salon, "finn", "/profile/notifications");
     await page.getByRole("radio", { name: /Mentions and friends/ }).click();
     await page.goto("/profile/messages");
-    await page.getByRole("switch", { name: /Others see/ }).click();
-    const kept = page.waitForResponse((answer) => answer.url().includes("/account_data/") && answer.request().method() === "PUT");
-    await kept.catch(() => {});
-    await page.evaluate(() => localStorage.removeItem("salon.preferences"));
-    await page.reload();
     const receipts = page.getByRole("switch", { name: /Others see/ });
-    await receipts.waitFor();
-    assert.equal(await receipts.isChecked(), false);
-    await page.goto("/profile/notifications");
-    const level = page.getByRole("radio", { name: /Mentions and friends/ });
-    await level.waitFor();
-    assert.equal(await level.isChecked(), true);
+    await Promise.all([page.waitForResponse(isSetting), receipts.click()]);
+    // Another browser, which has nothing stored.
+    const other = await open(browser, salon);
+    await logIn(other.page, "finn");
+    await other.page.waitForURL(/\/rooms/);
+    await other.page.getByRole("navigation").first().waitFor();
+    await other.page.goto("/profile/messages");
+    await other.page.getByRole("switch", { name: /Others see/, checked: false }).waitFor();
+    await other.page.goto("/profile/notifications");
+    await other.page.getByRole("radio", { name: /Mentions and friends/, checked: true }).waitFor();
     assert.deepEqual(faults, []);
   },
 
