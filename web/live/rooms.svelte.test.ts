@@ -183,6 +183,32 @@ describe("a timeline", () => {
     looking.stop();
   });
 
+  it("shows what is said in threads among the rest, and counts it", async () => {
+    const [ann, bob] = await Promise.all([somebody("ann"), somebody("bob")]);
+    const [room] = await together(ann, bob);
+    await room.timeline.send(plain("Shall we?"));
+    const root = await until(() => messages(room).find((item) => item.id));
+    const thread = { rel_type: "m.thread", event_id: root.id, is_falling_back: true, "m.in_reply_to": { event_id: root.id } };
+    await bob.ask("PUT", `/_matrix/client/v3/rooms/${encodeURIComponent(room.id)}/send/m.room.message/thread`, { msgtype: "m.text", body: "Yes", "m.relates_to": thread });
+    await until(() => texts(room).join() === "Shall we?,Yes");
+    expect(messages(room)[1]?.replyTo).toMatchObject({ id: root.id, body: { text: "Shall we?" } });
+    await until(() => room.unread.messages === 1);
+    await room.markRead();
+    await until(async () => (await inAgain(ann, room)).unread.messages === 0);
+  });
+
+  it("shows that something is encrypted, and that it can't send into such a room", async () => {
+    const ann = await somebody("ann");
+    const room = await ann.matrix.rooms.create(NEW);
+    const secret = { algorithm: "m.megolm.v1.aes-sha2", ciphertext: "AwgAEn", session_id: "s", sender_key: "k", device_id: "d" };
+    await ann.ask("PUT", `/_matrix/client/v3/rooms/${encodeURIComponent(room.id)}/send/m.room.encrypted/1`, secret);
+    await until(() => messages(room)[0]?.body.type === "encrypted");
+    await ann.ask("PUT", `/_matrix/client/v3/rooms/${encodeURIComponent(room.id)}/state/m.room.encryption/`, { algorithm: "m.megolm.v1.aes-sha2" });
+    await until(() => room.encrypted && changes(room).some((change) => change.type === "encryption"));
+    await room.timeline.send(plain("hello?"));
+    await until(() => messages(room)[1]?.status === "failed");
+  });
+
   it("shows that somebody types", async () => {
     const [ann, bob] = await Promise.all([somebody("ann"), somebody("bob")]);
     const [room, there] = await together(ann, bob);

@@ -31,7 +31,7 @@ async function withImports(names, seen = new Set()) {
 const rooms = [...(await withImports(named(/assets\/(inside|matrix)-.*js$/)))].filter((name) => !sdk.includes(name));
 const room = [...(await withImports([...rooms, ...named(/assets\/Room-.*js$/)].filter((name) => name.endsWith(".js"))))].filter((name) => !sdk.includes(name));
 // Data that loads when somebody looks for an emoji, of one language.
-const isData = (name) => /assets\/(en|fr)-/.test(name);
+const isData = (name) => /assets\/(_virtual_emoji-)?(en|fr)-/.test(name);
 const screens = assets.filter((name) => !/assets\/login-/.test(name) && !sdk.includes(name) && !words.includes(name) && !isData(name));
 const rows = [
   ["the login page, first load", (await sum(["index.html", "icon.svg", ...first])) + (await most(named(/login-auth-/))), 26_500],

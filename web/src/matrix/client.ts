@@ -16,6 +16,8 @@ export class Client extends MatrixClient {
 
   /** The filter goes with each sync, rather than be stored and looked up before the first. */
   override async getOrCreateFilter(_name: string, filter: Filter): Promise<string> {
+    // Threads are shown among the rest, and so they count.
+    filter.setUnreadThreadNotifications(false);
     return JSON.stringify(filter.getDefinition());
   }
 
