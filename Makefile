@@ -10,10 +10,10 @@ CARGO := cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt crash bench web web-dev
+.PHONY: help run test lint fmt crash bench web screenshots web-dev
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build the server and start it on this machine
 	@scripts/setup
@@ -40,6 +40,11 @@ bench: ## Run the benchmarks (make bench ARGS=append for those with that name)
 
 web: ## Build the web client into web/dist
 	@scripts/setup
+
+screenshots: ## Make web/screenshots anew, of all screens in both sizes and themes
+	@scripts/setup test
+	@$(CARGO) build
+	@node web/tests/screenshots.mjs $(CARGO_TARGET_DIR)/debug/salon
 
 web-dev: ## Serve the web client from web/src on port 6168, with a Salon behind it (SALON_URL)
 	@scripts/setup web
