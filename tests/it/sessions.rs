@@ -178,7 +178,12 @@ async fn a_deactivated_account_is_over_and_its_name_stays_taken() {
     let users = &server.app().users;
     let user = users.local_user(alice.user_id.as_str().try_into().unwrap()).unwrap();
     assert!(users.is_erased(user).unwrap() && !users.is_active(user).unwrap());
-    assert!(users.all_account_data(&server.app().store.snapshot(), user).unwrap().is_empty());
+    // What everybody has is all that is left: the predefined push rules, which are stored for nobody.
+    let left = users.all_account_data(&server.app().store.snapshot(), user).unwrap();
+    assert_eq!(left.iter().map(|data| data.kind.as_str()).collect::<Vec<_>>(), ["m.push_rules"]);
+    let predefined = bob.get("/v3/pushrules/").await.ok().to_string().replace(&bob.user_id, &alice.user_id);
+    let rules: Value = serde_json::from_str(&left[0].content).unwrap();
+    assert_eq!(rules, serde_json::from_str::<Value>(&predefined.replace("\"bob\"", "\"alice\"")).unwrap());
 }
 
 #[tokio::test]
