@@ -97,7 +97,7 @@ export const stories = {
     await page.getByRole("navigation", { name: "Profile and settings" }).waitFor();
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
-    await page.waitForURL(/\/login/);
+    await page.locator("input[name=username]").waitFor();
     await logIn(page, "dino", NEXT);
     await page.waitForURL(/\/rooms/);
     assert.deepEqual(faults, []);
