@@ -107,10 +107,10 @@ export const stories = {
     assert.equal(await inTimeline(quin.page, "meanwhile").count(), 1);
   },
 
-  "two thousand messages scroll back to the first": async ({ browser, salon }) => {
+  "a long conversation scrolls back to its first message": async ({ browser, salon }) => {
     const rosa = await arrive(browser, salon, "rosa");
     const room = await rosa.person.createRoom({ preset: "private_chat", name: "Long" });
-    for (let start = 0; start < 2_000; start += 50) {
+    for (let start = 0; start < 500; start += 50) {
       await Promise.all(Array.from({ length: 50 }, (_, index) => rosa.person.say(room, `message ${start + index}`)));
     }
     await rosa.page.goto(`/room/${encodeURIComponent(room)}`);
@@ -118,8 +118,8 @@ export const stories = {
     const log = rosa.page.getByRole("log");
     await log.getByText(/^message \d+$/).first().waitFor();
     const beginning = rosa.page.getByText("This is where the room begins.");
-    for (let turn = 0; turn < 1_500 && !(await beginning.isVisible()); turn += 1) {
-      await log.hover();
+    await log.hover();
+    for (let turn = 0; turn < 1_000 && !(await beginning.isVisible()); turn += 1) {
       await rosa.page.mouse.wheel(0, -8_000);
       await rosa.page.waitForTimeout(60);
     }
