@@ -46,7 +46,7 @@ export const stories = {
     await logIn(page, "regular", "not the password");
     await page.getByRole("alert").getByText("don’t belong together").waitFor();
     await logIn(page, "@regular:localhost");
-    await page.waitForURL(/\/rooms/);
+    await page.getByRole("navigation").first().waitFor();
     await page.reload();
     await page.waitForURL(/\/rooms/);
     assert.deepEqual(faults, []);
