@@ -107,17 +107,17 @@ export const stories = {
     assert.equal(await inTimeline(quin.page, "meanwhile").count(), 1);
   },
 
-  "a long conversation scrolls back to its first message": async ({ browser, salon }) => {
+  "two thousand messages scroll back to the first": async ({ browser, salon }) => {
     const rosa = await arrive(browser, salon, "rosa");
     const room = await rosa.person.createRoom({ preset: "private_chat", name: "Long" });
-    for (let start = 0; start < 500; start += 50) {
+    for (let start = 0; start < 2_000; start += 50) {
       await Promise.all(Array.from({ length: 50 }, (_, index) => rosa.person.say(room, `message ${start + index}`)));
     }
     await rosa.page.goto(`/room/${encodeURIComponent(room)}`);
     await composer(rosa.page).waitFor();
     const log = rosa.page.getByRole("log");
     await log.getByText(/^message \d+$/).first().waitFor();
-    const beginning = rosa.page.getByText("This is where the room begins.");
+    const beginning = log.getByText("message 0", { exact: true });
     await log.hover();
     for (let turn = 0; turn < 1_000 && !(await beginning.isVisible()); turn += 1) {
       await rosa.page.mouse.wheel(0, -8_000);
@@ -129,7 +129,7 @@ export const stories = {
 
   "every page of a room pleases axe and fits, in both sizes": async ({ browser, salon }) => {
     const sven = await Person.register(salon.url, "sven");
-    const room = await sven.createRoom({ preset: "public_chat", name: "Über­gröẞen­träger­hosen und andere lange Wörter ohne Ende", topic: "x".repeat(400) });
+    const room = await sven.createRoom({ preset: "public_chat", visibility: "public", name: "Über­gröẞen­träger­hosen und andere lange Wörter ohne Ende", topic: "x".repeat(400) });
     await sven.say(room, "\u202eright to left\u202c " + "A".repeat(5_000));
     await sven.send(room, "m.room.message", {
       msgtype: "m.text",
@@ -140,7 +140,7 @@ export const stories = {
     for (const [size, colorScheme] of [["desktop", "dark"], ["phone", "light"]]) {
       const { page, faults, context } = await open(browser, salon, { size, colorScheme });
       await logIn(page, "sven");
-      await page.waitForURL(/\/rooms/);
+      await page.getByRole("navigation").first().waitFor();
       for (const path of ["/rooms", `/room/${encodeURIComponent(room)}`, `/room/${encodeURIComponent(room)}?panel=members`, `/room/${encodeURIComponent(room)}?panel=settings`, "/explore"]) {
         await page.goto(path);
         await page.getByText(/gröẞen/).first().waitFor();
@@ -148,7 +148,9 @@ export const stories = {
         assert.deepEqual(await axe(page), [], `${path} ${size}`);
         assert.equal(await overflows(page), false, `${path} is too wide on ${size}`);
       }
-      assert.deepEqual(faults, []);
+      assert.equal(await page.locator("script:not([src]), [onerror], a[href^='javascript:']").count(), 0);
+      // Reading what others wrote, before it is cleaned, has the policy refuse its handlers and styles: that is no fault of ours.
+      assert.deepEqual(faults.filter((fault) => !/inline (style|event handler)/.test(fault)), []);
       await context.close();
     }
   },
