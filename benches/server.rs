@@ -21,7 +21,7 @@ use salon::{
     },
     sync::{Request, SyncToken, sync},
     users::{
-        Session,
+        Restrictions, Session,
         filters::{Filter, RoomEventFilter},
     },
 };
@@ -47,7 +47,13 @@ impl Server {
             .expect("the server starts");
         let user_id: OwnedUserId = "@alice:localhost".try_into().expect("a user ID");
         let user = app.store.intern_user(&user_id).expect("a number");
-        let session = Session { user_id, user, device_id: owned_device_id!("BENCH"), is_guest: false };
+        let session = Session {
+            user_id,
+            user,
+            device_id: owned_device_id!("BENCH"),
+            is_guest: false,
+            restrictions: Restrictions::default(),
+        };
         Self { runtime, app, session, _folder: folder }
     }
 

@@ -19,7 +19,7 @@ use salon::{
         create::{NewRoom, Preset},
     },
     sync::{Request, SyncToken, sync},
-    users::{Session, filters::Filter},
+    users::{Restrictions, Session, filters::Filter},
 };
 use tokio::runtime::Runtime;
 
@@ -123,7 +123,13 @@ impl Server {
 fn session(app: &App, n: usize) -> Session {
     let user_id: OwnedUserId = format!("@member{n}:localhost").try_into().expect("a user ID");
     let user = app.store.intern_user(&user_id).expect("a number");
-    Session { user_id, user, device_id: owned_device_id!("BENCH"), is_guest: false }
+    Session {
+        user_id,
+        user,
+        device_id: owned_device_id!("BENCH"),
+        is_guest: false,
+        restrictions: Restrictions::default(),
+    }
 }
 
 fn new_room(creator: &UserId) -> NewRoom {

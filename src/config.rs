@@ -5,6 +5,7 @@
 
 mod error;
 mod layer;
+mod services;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use error::ConfigError;
 use layer::{Layer, Text};
+pub use services::{Calls, Contact, WellKnown};
 
 /// The room versions in which a new room can be made.
 pub const ROOM_VERSIONS: [RoomVersionId; 7] = [
@@ -52,6 +54,8 @@ pub struct Config {
     pub presence: Presence,
     pub push: Push,
     pub media: Media,
+    pub well_known: WellKnown,
+    pub calls: Calls,
     pub log: Log,
 }
 
@@ -150,6 +154,8 @@ impl Default for Config {
             presence: Presence { enabled: true },
             push: Push { allow_private_addresses: false },
             media: Media { max_upload_size: 100 << 20, user_quota: 10 << 30, max_pending_uploads: 50 },
+            well_known: WellKnown::default(),
+            calls: Calls::default(),
             log: Log { level: "info".to_owned(), format: LogFormat::Text },
         };
         config.public_baseurl = config.derived_baseurl();
@@ -238,6 +244,9 @@ impl Config {
                 "registration.token",
                 "must be 1 to 64 of the characters A-Z, a-z, 0-9, \".\", \"_\", \"~\" and \"-\"",
             );
+        }
+        if let Err((key, reason)) = self.well_known.check().and_then(|()| self.calls.check()) {
+            return refuse(key, reason);
         }
         let beyond = self.listen.iter().find(|address| !address.ip().is_loopback());
         match beyond {

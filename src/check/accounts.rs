@@ -6,12 +6,13 @@ use super::{Database, Report, index::IndexRow, report};
 use crate::{
     config::is_registration_token,
     ids::{RoomNum, UserNum},
+    rooms::reports,
     store::{
         Family, Read, StoreError, decode,
         keys::{self, Index, KeyBuilder, read_u32},
     },
     users::{
-        Pusher, RegistrationToken,
+        Pusher, RegistrationToken, Restrictions,
         feed::FeedEntry,
         filters::id_of,
         rows::{
@@ -30,6 +31,27 @@ pub(super) fn check_account(db: &Database<'_>, row: &IndexRow<'_>, report: &mut 
         db.store.user_id(user).is_ok_and(|id| db.server_name.as_ref().is_none_or(|name| id.server_name() == name));
     if !row.rest.is_empty() || !ours {
         report.wrong(report::user(user), "this account is of no user of this server");
+    }
+    Ok(())
+}
+
+/// User → restrictions: of an account.
+pub(super) fn check_restrictions(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> Result<(), StoreError> {
+    row.decode::<Restrictions>(report);
+    let account = KeyBuilder::number(row.owner).byte(Index::Account as u8).build();
+    if !row.rest.is_empty() || db.snapshot.get(Family::Index, &account)?.is_none() {
+        report.wrong(report::user(UserNum(row.owner)), "its restrictions are of no account");
+    }
+    Ok(())
+}
+
+/// 0 → what a user reported.
+pub(super) fn check_report(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> Result<(), StoreError> {
+    let Some(reported) = row.decode::<reports::Report>(report) else { return Ok(()) };
+    report.count("reports", 1);
+    let by_user = (1..=db.last_user).contains(&reported.by.0);
+    if row.owner != 0 || row.rest.len() != 8 || !by_user {
+        report.wrong(row.place(), "its key is malformed, or who reports has no name");
     }
     Ok(())
 }

@@ -39,6 +39,8 @@ const KINDS: &[(Index, Check)] = &[
     (Index::Awaited, check_awaited),
     (Index::Redaction, check_of_event),
     (Index::Account, accounts::check_account),
+    (Index::Restrictions, accounts::check_restrictions),
+    (Index::Report, accounts::check_report),
     (Index::Device, accounts::check_device),
     (Index::Token, accounts::check_token),
     (Index::RegistrationToken, accounts::check_registration_token),

@@ -4,6 +4,7 @@
 
 mod backup;
 mod check;
+mod report;
 mod room;
 mod serve;
 mod token;
@@ -79,6 +80,9 @@ enum Command {
         #[command(subcommand)]
         command: room::RoomCommand,
     },
+    /// Read what users have reported, while the server is stopped
+    #[command(subcommand)]
+    Report(report::ReportCommand),
     /// Copy the database and the media of a stopped server into a new folder
     Backup {
         /// The folder, which must not exist yet
@@ -124,6 +128,7 @@ fn dispatch(mut cli: Cli) -> Result<(), Box<dyn Error>> {
         Command::Serve => serve::run(config),
         Command::Check => check::run(&config),
         Command::Room { command } => room::run(&config, command),
+        Command::Report(command) => report::run(config, command),
         Command::Backup { target } => backup::run(&config, &target),
         Command::User(command) => user::run(config, command),
         Command::Token(command) => token::run(config, command),

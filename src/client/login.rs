@@ -12,15 +12,16 @@ use crate::{
     error::{Error, Result},
     http::{
         answer::{RawJson, empty},
-        extract::{self, Address},
+        extract::{self, Address, OptionalJson},
         rate_limit::{Class, RateLimits},
     },
-    users::{Identifier, NewSession, Session},
+    ids::UserNum,
+    users::{AuthData, Identifier, NewSession, Operation, Session, Stage, login_tokens::LIFETIME_MS},
 };
 
 /// `GET /_matrix/client/v3/login`
 pub async fn flows() -> Json<Value> {
-    Json(json!({ "flows": [{ "type": "m.login.password" }] }))
+    Json(json!({ "flows": [{ "type": "m.login.password" }, { "type": "m.login.token", "get_login_token": true }] }))
 }
 
 /// The body of `POST /_matrix/client/v3/login`.
@@ -31,6 +32,7 @@ pub struct LoginRequest {
     identifier: Option<Identifier>,
     user: Option<String>,
     password: Option<String>,
+    token: Option<String>,
     device_id: Option<String>,
     initial_device_display_name: Option<String>,
     refresh_token: Option<bool>,
@@ -43,16 +45,11 @@ pub async fn login(
     limits: Option<Extension<Arc<RateLimits>>>,
     extract::Json(request): extract::Json<LoginRequest>,
 ) -> Result<Json<SessionAnswer>> {
-    if request.kind != "m.login.password" {
-        return Err(Error::bad_request("M_UNKNOWN", "The only way to log in here is m.login.password."));
-    }
-    let password = request.password.ok_or_else(|| Error::bad_request("M_MISSING_PARAM", "The password is missing."))?;
-    let named = app.users.named_at_login(request.identifier.as_ref(), request.user.as_deref());
-    if let (Some(limits), Some(user_id)) = (limits, &named) {
-        // Whoever guesses from many addresses.
-        limits.check(Class::Account, user_id)?;
-    }
-    let user = app.users.log_in(named.as_deref(), &password).await?;
+    let user = match request.kind.as_str() {
+        "m.login.password" => by_password(&app, limits.as_deref(), &request).await?,
+        "m.login.token" => app.users.redeem_login_token(request.token.as_deref().ok_or_else(|| missing("token"))?)?,
+        _ => return Err(Error::bad_request("M_UNKNOWN", "One logs in here by m.login.password or m.login.token.")),
+    };
     let new = NewSession {
         device_id: request.device_id,
         display_name: request.initial_device_display_name,
@@ -60,6 +57,39 @@ pub async fn login(
         address,
     };
     Ok(Json(app.users.start_session(user, new).await?.into()))
+}
+
+async fn by_password(app: &App, limits: Option<&Arc<RateLimits>>, request: &LoginRequest) -> Result<UserNum> {
+    let password = request.password.as_deref().ok_or_else(|| missing("password"))?;
+    let named = app.users.named_at_login(request.identifier.as_ref(), request.user.as_deref());
+    if let (Some(limits), Some(user_id)) = (limits, &named) {
+        // Whoever guesses from many addresses.
+        limits.check(Class::Account, user_id)?;
+    }
+    app.users.log_in(named.as_deref(), password).await
+}
+
+fn missing(field: &str) -> Error {
+    Error::bad_request("M_MISSING_PARAM", format!("The {field} is missing."))
+}
+
+/// The body of `POST /_matrix/client/v1/login/get_token`.
+#[derive(Deserialize)]
+pub struct GetTokenRequest {
+    auth: Option<AuthData>,
+}
+
+/// `POST /_matrix/client/v1/login/get_token`
+pub async fn get_token(
+    State(app): State<Arc<App>>,
+    session: Session,
+    OptionalJson(request): OptionalJson<GetTokenRequest>,
+) -> Result<Json<Value>> {
+    let operation = Operation { name: "login_token".to_owned(), stage: Stage::Password(session.user) };
+    let passed = app.users.authenticate_interactively(operation, request.auth).await?;
+    let token = app.users.new_login_token(session.user);
+    app.users.finish(passed);
+    Ok(Json(json!({ "login_token": token, "expires_in_ms": LIFETIME_MS })))
 }
 
 /// The body of `POST /_matrix/client/v3/refresh`.

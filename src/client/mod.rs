@@ -3,11 +3,14 @@
 
 pub mod account;
 pub mod account_data;
+pub mod admin;
 pub mod admin_register;
+pub mod calls;
 pub mod capabilities;
 pub mod create_room;
 pub mod devices;
 pub mod directory;
+pub mod discovery;
 pub mod filter;
 pub mod history;
 pub mod initial_sync;
@@ -25,9 +28,11 @@ pub mod pushers;
 pub mod receipts;
 pub mod register;
 pub mod relations;
+pub mod reports;
 mod session;
 pub mod state;
 pub mod sync;
+pub mod third_party;
 pub mod typing;
 pub mod upgrade;
 pub mod user_directory;

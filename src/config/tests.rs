@@ -147,7 +147,8 @@ fn a_file_that_is_no_toml() {
 fn unknown_keys() {
     toml("servername = \"x\"").refused(
         "the file salon.toml: `servername` is no key that Salon knows; it could be `server_name`, \
-         `public_baseurl`, `listen`, `data_dir`, `default_room_version`, `registration`, `rate_limits`, `presence`, `push`, `media`, `log`",
+         `public_baseurl`, `listen`, `data_dir`, `default_room_version`, `registration`, `rate_limits`, `presence`, `push`, `media`, \
+         `well_known`, `calls`, `log`",
     );
     toml("[log]\nlevle = \"info\"")
         .refused("the file salon.toml: `log.levle` is no key that Salon knows; it could be `level`, `format`");
@@ -219,6 +220,28 @@ fn registration_that_is_half_configured() {
     );
     toml("[registration]\nshared_secret = \"\"")
         .refused("the file salon.toml: `registration.shared_secret` must not be empty");
+}
+
+#[test]
+fn services_that_are_half_configured() {
+    toml("[well_known]\nsupport_page = \"help\"").refused(
+        "the file salon.toml: `well_known.support_page` must be an address such as \"https://example.org/help\"",
+    );
+    toml("[well_known]\ncontacts = [{ role = \"m.role.admin\" }]")
+        .refused("the file salon.toml: `well_known.contacts` must have a matrix_id or an email_address each");
+    toml("[calls]\nturn_uris = [\"stun:example.org\"]").refused(
+        "the file salon.toml: `calls.turn_uris` must be addresses such as \"turn:turn.example.org:3478?transport=udp\"",
+    );
+    for secret in ["", "turn_shared_secret = \"\"", "turn_username = \"salon\""] {
+        toml(&format!("[calls]\nturn_uris = [\"turn:example.org\"]\n{secret}")).refused(
+            "the file salon.toml: `calls.turn_uris` needs calls.turn_shared_secret, or calls.turn_username and \
+             calls.turn_password",
+        );
+    }
+    toml("[calls]\nturn_lifetime = 0").refused("the file salon.toml: `calls.turn_lifetime` must be above 0");
+    toml("[calls]\nlivekit_service_url = \"livekit\"").refused(
+        "the file salon.toml: `calls.livekit_service_url` must be an address such as \"https://livekit.example.org\"",
+    );
 }
 
 #[test]

@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use super::{
     guests,
     limits::{DISCARD_TIMEOUT, MAX_DISCARDED, MAX_JSON_BODY, Patience},
+    restrictions,
 };
 use crate::{
     app::App,
@@ -149,6 +150,9 @@ impl FromRequestParts<Arc<App>> for MaybeSession {
         if session.as_ref().is_some_and(|session| session.is_guest) && !guests::allowed(&parts.method, parts.uri.path())
         {
             return Err(Error::new(403, "M_GUEST_ACCESS_FORBIDDEN", "Guests may not do this: register first."));
+        }
+        if let Some(session) = &session {
+            restrictions::check(session.restrictions, &parts.method, parts.uri.path())?;
         }
         Ok(Self(session))
     }

@@ -40,7 +40,8 @@ pub(super) fn allowed(method: &Method, path: &str) -> bool {
     ALLOWED.iter().any(|(allowed, pattern)| allowed == method && fits(pattern, path))
 }
 
-fn fits(pattern: &str, path: &str) -> bool {
+/// Whether a path has the segments of a pattern.
+pub(super) fn fits(pattern: &str, path: &str) -> bool {
     let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
     loop {
         match (pattern.next(), path.next()) {

@@ -6,6 +6,7 @@ pub mod files;
 mod guests;
 pub mod limits;
 pub mod rate_limit;
+mod restrictions;
 mod router;
 mod server;
 mod web;

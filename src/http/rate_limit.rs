@@ -58,12 +58,14 @@ pub enum Class {
     Uploads,
     /// Looking at files: a page of history may show a hundred at once.
     Media,
+    /// Reporting what is out of place.
+    Reports,
     /// All the rest.
     Other,
 }
 
 impl Class {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Login,
         Self::Account,
         Self::Registration,
@@ -73,6 +75,7 @@ impl Class {
         Self::RoomJoins,
         Self::Uploads,
         Self::Media,
+        Self::Reports,
         Self::Other,
     ];
 
@@ -89,6 +92,7 @@ impl Class {
             Self::RoomJoins => (150, 600),
             Self::Uploads => (100, 120),
             Self::Media => (1_000, 6_000),
+            Self::Reports => (20, 20),
             Self::Other => (500, 6_000),
         };
         let count = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
@@ -122,6 +126,7 @@ impl Class {
             (&Method::POST, "account", ("password" | "deactivate", _)) | (&Method::DELETE, "devices", _) => Self::Login,
             (&Method::POST, "createRoom" | "join" | "knock", _) => Self::Joins,
             (&Method::POST, "rooms", (_, "join" | "leave" | "invite" | "knock" | "upgrade")) => Self::Joins,
+            (&Method::POST, "rooms" | "users", (_, "report")) => Self::Reports,
             (_, "media", ("download" | "thumbnail", _)) => Self::Media,
             (_, "rooms", (_, "send" | "state" | "redact")) if method != Method::GET => Self::Messages,
             _ => Self::Other,
@@ -238,6 +243,8 @@ mod tests {
             (Method::PUT, "/_matrix/client/v3/rooms/!a/state/m.room.name/", Class::Messages),
             (Method::POST, "/_matrix/client/v3/rooms/!a/invite", Class::Joins),
             (Method::POST, "/_matrix/client/v3/join/!a", Class::Joins),
+            (Method::POST, "/_matrix/client/v3/rooms/!a/report/$b", Class::Reports),
+            (Method::POST, "/_matrix/client/v3/users/@a:b/report", Class::Reports),
             (Method::GET, "/_matrix/client/v3/sync", Class::Other),
             (Method::POST, "/_matrix/media/v3/upload", Class::Uploads),
             (Method::PUT, "/_matrix/media/v3/upload/localhost/abc", Class::Uploads),

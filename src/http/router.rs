@@ -6,7 +6,7 @@ use axum::{
     Router,
     http::{Method, header},
     middleware::from_fn_with_state,
-    routing::{get, post, put},
+    routing::{delete, get, post, put},
 };
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 
@@ -23,10 +23,14 @@ pub fn router(app: Arc<App>) -> Router {
         .nest("/_matrix/client/r0", client_v3())
         .nest("/_matrix/client/v3", client_v3())
         .nest("/_matrix/client/v1", client_v1())
+        .nest("/_matrix/client/unstable", client_unstable())
+        .nest("/.well-known/matrix", well_known())
         .route("/_matrix/federation/v1/openid/userinfo", get(federation::openid::userinfo))
         .nest("/_matrix/media/r0", media_v3())
         .nest("/_matrix/media/v1", media_v3().route("/create", post(media::create)))
         .nest("/_matrix/media/v3", media_v3())
+        .route("/_salon/admin/reports", get(admin::reports))
+        .route("/_salon/admin/reports/{id}", delete(admin::dismiss_report))
         .route("/_synapse/admin/v1/register", get(admin_register::nonce).post(admin_register::register))
         .merge(web::routes())
         .method_not_allowed_fallback(method_not_allowed)
@@ -58,6 +62,37 @@ fn client_v3() -> Router<Arc<App>> {
         .merge(memberships())
         .merge(room_state())
         .merge(syncing())
+        .merge(beyond())
+        .merge(moderation())
+}
+
+/// What is out of place, and what administrators see.
+fn moderation() -> Router<Arc<App>> {
+    Router::new()
+        .route("/rooms/{roomId}/report", post(reports::room))
+        .route("/rooms/{roomId}/report/{eventId}", post(reports::event))
+        .route("/users/{userId}/report", post(reports::user))
+        .route("/admin/whois/{userId}", get(admin::whois))
+}
+
+/// Services and networks beside this server.
+fn beyond() -> Router<Arc<App>> {
+    Router::new()
+        .route("/voip/turnServer", get(calls::turn_server))
+        .route("/thirdparty/protocols", get(third_party::protocols))
+        .route("/thirdparty/protocol/{protocol}", get(third_party::protocol))
+        .route("/thirdparty/location", get(third_party::locations))
+        .route("/thirdparty/location/{protocol}", get(third_party::protocol))
+        .route("/thirdparty/user", get(third_party::users))
+        .route("/thirdparty/user/{protocol}", get(third_party::protocol))
+}
+
+/// What is known by the server's name alone.
+fn well_known() -> Router<Arc<App>> {
+    Router::new()
+        .route("/client", get(discovery::client))
+        .route("/support", get(discovery::support))
+        .route("/policy_server", get(discovery::policy_server))
 }
 
 /// What clients poll.
@@ -170,6 +205,9 @@ fn room_state() -> Router<Arc<App>> {
 fn client_v1() -> Router<Arc<App>> {
     Router::new()
         .route("/register/m.login.registration_token/validity", get(register::token_validity))
+        .route("/admin/lock/{userId}", get(admin::is_locked).put(admin::lock))
+        .route("/admin/suspend/{userId}", get(admin::is_suspended).put(admin::suspend))
+        .route("/login/get_token", post(login::get_token))
         .route("/mutual_rooms", get(mutual_rooms::get))
         .route("/rooms/{roomId}/timestamp_to_event", get(history::timestamp_to_event))
         .route("/rooms/{roomId}/relations/{eventId}", get(relations::all))
@@ -181,6 +219,11 @@ fn client_v1() -> Router<Arc<App>> {
         .route("/media/download/{serverName}/{mediaId}", get(media::download))
         .route("/media/download/{serverName}/{mediaId}/{fileName}", get(media::download_as))
         .route("/media/thumbnail/{serverName}/{mediaId}", get(media::thumbnail))
+}
+
+/// What is still a proposal, under its own name.
+fn client_unstable() -> Router<Arc<App>> {
+    Router::new().route("/org.matrix.msc4143/rtc/transports", get(calls::rtc_transports))
 }
 
 /// Uploads, under all of their prefixes; and what was readable without an access token once.

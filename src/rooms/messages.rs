@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     ids::RoomNum,
-    users::Session,
+    users::{Session, restrictions::suspended},
 };
 
 const REDACTION: &str = "m.room.redaction";
@@ -58,13 +58,14 @@ impl Rooms {
         let transaction = self.transaction(session, room, endpoint, new.transaction_id)?;
         let target = if new.event_type == REDACTION { Some(take_target(&mut content)?) } else { None };
         let event = NewEvent::message(session.user_id.clone(), new.event_type, content);
-        self.send_once(room, NewEvent { redacts: target, transaction: Some(transaction), ..event }).await
+        self.send_once(session, room, NewEvent { redacts: target, transaction: Some(transaction), ..event }).await
     }
 
     /// Redacts an event, and returns the redaction's ID once it is on disk.
     ///
     /// # Errors
-    /// 403 `M_FORBIDDEN` if the event is another's and the user lacks the power for it; 404 `M_NOT_FOUND` if it is
+    /// 403 `M_FORBIDDEN` if the event is another's and the user lacks the power for it, `M_USER_SUSPENDED` if they are
+    /// suspended; 404 `M_NOT_FOUND` if it is
     /// not in the room.
     pub async fn redact(&self, session: &Session, new: NewRedaction<'_>) -> Result<OwnedEventId> {
         let mut content = parse_content(new.content)?;
@@ -73,10 +74,11 @@ impl Rooms {
         let endpoint = Endpoint::Redact(&new.target);
         let transaction = self.transaction(session, room, endpoint, new.transaction_id)?;
         let event = NewEvent::message(session.user_id.clone(), REDACTION, content);
-        self.send_once(room, NewEvent { redacts: Some(new.target), transaction: Some(transaction), ..event }).await
+        self.send_once(session, room, NewEvent { redacts: Some(new.target), transaction: Some(transaction), ..event })
+            .await
     }
 
-    async fn send_once(&self, room: RoomNum, event: NewEvent) -> Result<OwnedEventId> {
+    async fn send_once(&self, session: &Session, room: RoomNum, event: NewEvent) -> Result<OwnedEventId> {
         let mut guard = self.lock(room).await?;
         if let Some(transaction) = &event.transaction
             && let Some((event_id, position)) = guard.earlier(transaction)?
@@ -86,7 +88,7 @@ impl Rooms {
             return Ok(event_id);
         }
         if let Some(target) = &event.redacts {
-            guard.check_redaction(&event.sender, target)?;
+            guard.check_redaction(session, target)?;
         }
         guard.check_relation(&event)?;
         let appended = guard.append(event)?;
@@ -103,7 +105,8 @@ impl Rooms {
 impl RoomGuard<'_> {
     /// Whether a client may redact an event. The auth rules of new room versions let everybody send redactions;
     /// servers then ignore those without effect.
-    fn check_redaction(&mut self, user: &UserId, target: &EventId) -> Result<()> {
+    fn check_redaction(&mut self, session: &Session, target: &EventId) -> Result<()> {
+        let user: &UserId = &session.user_id;
         if self.membership(user)? != Membership::Join {
             return Err(not_joined());
         }
@@ -114,6 +117,9 @@ impl RoomGuard<'_> {
             _ => Ok(None),
         })?;
         let sender = sender.ok_or_else(|| Error::not_found("There is no such event in this room."))?;
+        if sender != user.as_str() && session.restrictions.suspended {
+            return Err(suspended());
+        }
         if sender == user.as_str() || self.power()?.may_act(user, RoomPowerLevelsIntField::Redact) {
             return Ok(());
         }

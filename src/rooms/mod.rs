@@ -30,6 +30,7 @@ pub mod receipts;
 pub mod relations;
 pub mod render;
 pub mod replay;
+pub mod reports;
 mod resolution;
 mod restricted;
 pub mod room_state;
@@ -51,8 +52,8 @@ use std::sync::Arc;
 use ruma::OwnedServerName;
 
 use self::{
-    aliases::Aliases, guard::Slots, lazy::LazyMembers, profiles::Carried, transactions::Trimmed, typing::Typing,
-    view::RoomView,
+    aliases::Aliases, guard::Slots, lazy::LazyMembers, profiles::Carried, reports::ReportLock, transactions::Trimmed,
+    typing::Typing, view::RoomView,
 };
 pub use self::{
     append::{Appended, NewEvent},
@@ -86,6 +87,7 @@ pub struct Rooms {
     pub lazy_members: LazyMembers,
     aliases: Aliases,
     carried: Carried,
+    report_lock: ReportLock,
     trimmed: Trimmed,
     unread: unread::UnreadCache,
 }
@@ -115,6 +117,7 @@ impl Rooms {
             lazy_members: LazyMembers::default(),
             aliases: Aliases::default(),
             carried: Carried::new(Position(0)),
+            report_lock: ReportLock::default(),
             trimmed: Trimmed::default(),
             unread: unread::UnreadCache::default(),
         }

@@ -44,6 +44,8 @@ pub enum Index {
     AccountDataSize = b'B',
     /// User → device, day, transaction: what it answered.
     Transaction = b'T',
+    /// User → what they may not do for a time.
+    Restrictions = b'X',
     /// User → filter.
     Filter = b'F',
     /// User → room, receipt type and thread: position of the receipt.
@@ -64,6 +66,8 @@ pub enum Index {
     MediaContent = b'C',
     /// 0 → access or refresh token's hash.
     Token = b'K',
+    /// 0 → report to the administrators.
+    Report = b'N',
     /// 0 → registration token.
     RegistrationToken = b'G',
     /// 0 → alias: room.

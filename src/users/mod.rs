@@ -12,6 +12,7 @@ pub mod feed;
 pub mod filters;
 mod interactive;
 mod locks;
+pub mod login_tokens;
 pub mod openid;
 mod passwords;
 pub mod presence;
@@ -19,11 +20,13 @@ mod profiles;
 mod push_rules;
 mod pushers;
 mod registration_tokens;
+pub mod restrictions;
 pub mod rows;
 mod sessions;
 mod shared_secret;
 mod tags;
 mod tokens;
+mod turn;
 mod usernames;
 
 use std::sync::Arc;
@@ -39,13 +42,14 @@ pub use self::{
     profiles::Profile,
     pushers::Pusher,
     registration_tokens::RegistrationToken,
+    restrictions::Restrictions,
     sessions::{NewSession, StartedSession},
     shared_secret::SharedSecretRequest,
     usernames::Identifier,
 };
 use self::{
-    interactive::InteractiveSessions, locks::Locks, openid::OpenIdKey, passwords::Passwords, presence::Presence,
-    registration_tokens::TokenLock, shared_secret::Nonces, tokens::Tokens,
+    interactive::InteractiveSessions, locks::Locks, login_tokens::LoginTokens, openid::OpenIdKey, passwords::Passwords,
+    presence::Presence, registration_tokens::TokenLock, shared_secret::Nonces, tokens::Tokens,
 };
 use crate::{
     clock::{Clock, Randomness},
@@ -64,6 +68,8 @@ pub struct Session {
     pub device_id: OwnedDeviceId,
     /// Guests may do less (client-server API, "Guest Access").
     pub is_guest: bool,
+    /// What an administrator has taken from the account for a time.
+    pub restrictions: Restrictions,
 }
 
 /// The accounts of this server.
@@ -76,6 +82,7 @@ pub struct Users {
     passwords: Passwords,
     tokens: Tokens,
     interactive: InteractiveSessions,
+    login_tokens: LoginTokens,
     nonces: Nonces,
     directory: directory::Directory,
     attentions: attention::Attentions,
@@ -104,6 +111,7 @@ impl Users {
             passwords: Passwords::new(),
             tokens: Tokens::new(),
             interactive: InteractiveSessions::new(),
+            login_tokens: LoginTokens::new(),
             nonces: Nonces::new(),
             directory: directory::Directory::default(),
             attentions: attention::Attentions::default(),

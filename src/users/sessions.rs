@@ -71,6 +71,7 @@ impl Users {
         let (ticket, minted) = {
             let _lock = self.locks.user(user);
             let account = self.account(user)?.filter(|row| !row.deactivated).ok_or_else(deactivated)?;
+            self.check_unlocked(user)?;
             let owner = Owner { user, device_id: device_id.clone(), is_guest: account.guest };
             let mut commit = Commit::new(LogEntry::User(user));
             let before = self.device(user, &device_id)?;
@@ -106,6 +107,7 @@ impl Users {
         let (user, device_id) = (found.user, found.device_id);
         let (ticket, minted) = {
             let _lock = self.locks.user(user);
+            self.check_unlocked(user)?;
             // Read again: somebody may have used it, or logged out, in the meantime.
             let owner = Owner { user, device_id: device_id.clone(), is_guest: found.is_guest };
             let mut row = self.device(user, &device_id)?.ok_or_else(tokens::unknown_token)?;

@@ -119,6 +119,7 @@ impl Users {
             user: row.user,
             device_id: row.device_id,
             is_guest: row.is_guest,
+            restrictions: self.restrictions(row.user)?,
         };
         let seen = Arc::new(AtomicU64::new(now));
         self.tokens.cache.insert(hash, Cached { session: session.clone(), expires_at: row.expires_at, seen });

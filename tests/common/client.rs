@@ -44,9 +44,9 @@ impl TestClient {
         Self { base_url: base_url.to_owned(), ..self.clone() }
     }
 
-    /// A request that is yet to be completed and sent. A path that starts with `/_` is taken as it is.
+    /// A request that is yet to be completed and sent. A path that starts with `/_` or `/.` is taken as it is.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let prefix = if path.starts_with("/_") { "" } else { "/_matrix/client" };
+        let prefix = if path.starts_with("/_") || path.starts_with("/.") { "" } else { "/_matrix/client" };
         let request = self.http.request(method, format!("{}{prefix}{path}", self.base_url));
         if self.access_token.is_empty() { request } else { request.bearer_auth(&self.access_token) }
     }

@@ -10,7 +10,7 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
     let server = TestServer::builder().config(|config| config.rate_limits.enabled = true).start().await;
     let alice = server.register("alice").await;
     // Refused without a look at any password, so that this is faster than the bucket fills.
-    let login = json!({ "type": "m.login.token" });
+    let login = json!({ "type": "m.login.nothing" });
     for _ in 0..20 {
         server.anonymous().post("/v3/login", login.clone()).await.refused(400, "M_UNKNOWN");
     }

@@ -1,7 +1,7 @@
 //! Relations in a room that forks: one may come before what it points at.
 
 use ruma::owned_device_id;
-use salon::users::Session;
+use salon::users::{Restrictions, Session};
 
 use super::*;
 
@@ -9,7 +9,13 @@ use super::*;
 fn bundled(app: &App, room: RoomNum, id: &OwnedEventId) -> Value {
     let alice = user("alice");
     let number = app.store.user_num(&alice).unwrap().unwrap();
-    let session = Session { user_id: alice, user: number, device_id: owned_device_id!("TEST"), is_guest: false };
+    let session = Session {
+        user_id: alice,
+        user: number,
+        device_id: owned_device_id!("TEST"),
+        is_guest: false,
+        restrictions: Restrictions::default(),
+    };
     let snapshot = app.store.snapshot();
     let room_id = app.store.room_id(room).unwrap();
     let mut history = app.rooms.history(&snapshot, &app.users, &session, &room_id).unwrap();
