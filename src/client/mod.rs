@@ -30,6 +30,7 @@ pub mod register;
 pub mod relations;
 pub mod reports;
 mod session;
+pub mod spaces;
 pub mod state;
 pub mod sync;
 pub mod third_party;

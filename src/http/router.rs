@@ -209,6 +209,7 @@ fn client_v1() -> Router<Arc<App>> {
         .route("/admin/suspend/{userId}", get(admin::is_suspended).put(admin::suspend))
         .route("/login/get_token", post(login::get_token))
         .route("/mutual_rooms", get(mutual_rooms::get))
+        .route("/rooms/{roomId}/hierarchy", get(spaces::hierarchy))
         .route("/rooms/{roomId}/timestamp_to_event", get(history::timestamp_to_event))
         .route("/rooms/{roomId}/relations/{eventId}", get(relations::all))
         .route("/rooms/{roomId}/relations/{eventId}/{relType}", get(relations::by_rel_type))

@@ -13,6 +13,7 @@ pub mod extremities;
 mod guard;
 mod guests;
 pub mod happening;
+pub mod hierarchy;
 pub mod history;
 pub mod indexes;
 pub mod lazy;

@@ -95,10 +95,19 @@ impl Rooms {
     /// # Errors
     /// 404 `M_NOT_FOUND` for everybody else, whether there is such a room or not.
     pub fn full_summary(&self, user: Option<UserNum>, room: RoomNum) -> Result<FullSummary> {
-        let snapshot = self.store.snapshot();
-        let view = self.view(&snapshot, room);
+        self.visible_summary(&self.store.snapshot(), user, room)?.ok_or_else(no_room)
+    }
+
+    /// The same; `None` for who may not see it.
+    pub(super) fn visible_summary(
+        &self,
+        snapshot: &Snapshot<'_>,
+        user: Option<UserNum>,
+        room: RoomNum,
+    ) -> Result<Option<FullSummary>> {
+        let view = self.view(snapshot, room);
         let room_id = self.store.room_id(room)?;
-        let head = view.head()?.ok_or_else(no_room)?;
+        let Some(head) = view.head()? else { return Ok(None) };
         let own = user.map(|user| view.own(user)).transpose()?.flatten();
         let event = |event_type| {
             let number = view.state_at(head.root(), event_type, "")?;
@@ -116,18 +125,18 @@ impl Rooms {
         let visible = open
             || summary.world_readable
             || matches!(membership, Membership::Join | Membership::Invite | Membership::Knock)
-            || self.is_in_any(&snapshot, user, &allowed_room_ids)?;
+            || self.is_in_any(snapshot, user, &allowed_room_ids)?;
         if !visible {
-            return Err(no_room());
+            return Ok(None);
         }
         let encryption: Option<Encryption> = view.state_content(head.root(), "m.room.encryption", "")?;
-        Ok(FullSummary {
+        Ok(Some(FullSummary {
             room: summary,
             room_version: head.version.to_string(),
             encryption: encryption.map(|encryption| encryption.algorithm),
             allowed_room_ids,
             membership: user.map(|_| membership.as_str()),
-        })
+        }))
     }
 
     fn is_in_any(&self, snapshot: &Snapshot<'_>, user: Option<UserNum>, rooms: &[OwnedRoomId]) -> Result<bool> {

@@ -41,6 +41,7 @@ mod room_state;
 mod rooms_create;
 mod secrets;
 mod sessions;
+mod spaces;
 mod sync;
 mod sync_filters;
 mod third_party;
