@@ -178,7 +178,9 @@ fn page_with_relations(criterion: &mut Criterion) {
                 let mut history = pages.expect("a history");
                 let page = history.walk(&stretch).expect("a page");
                 assert_eq!(page.events.len(), 100);
-                history.render_all(&page.events).expect("JSON")
+                let mut out = Vec::new();
+                history.render_all(&mut out, &page.events).expect("JSON");
+                out
             });
         });
     }

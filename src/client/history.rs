@@ -76,10 +76,9 @@ pub async fn messages(
     };
     let page = history.walk(&stretch)?;
 
-    let chunk = history.render_all(&page.events)?;
-    let mut out = Vec::with_capacity(chunk.len() + 256);
+    let mut out = Vec::new();
     let mut answer = ObjectWriter::open(&mut out);
-    answer.json("chunk", &chunk);
+    history.render_all(answer.key("chunk"), &page.events)?;
     if let Some(next) = page.next.filter(|_| stretch.limit > 0) {
         answer.text("end", &next.to_string());
     }
@@ -121,8 +120,8 @@ pub async fn context(
     let mut answer = ObjectWriter::open(&mut out);
     answer.text("end", &context.end.to_string());
     history.render(answer.key("event"), &context.event)?;
-    answer.json("events_after", &history.render_all(&context.after)?);
-    answer.json("events_before", &history.render_all(&context.before)?);
+    history.render_all(answer.key("events_after"), &context.after)?;
+    history.render_all(answer.key("events_before"), &context.before)?;
     answer.text("start", &context.start.to_string());
     let mut state = answer.array("state");
     for number in &context.state {

@@ -78,7 +78,7 @@ fn write_messages(mut messages: ObjectWriter<'_>, history: &mut History<'_>, lim
     };
     let mut page = history.walk(&stretch)?;
     page.events.reverse();
-    messages.json("chunk", &history.render_all(&page.events)?);
+    history.render_all(messages.key("chunk"), &page.events)?;
     messages.text("end", &end.to_string());
     if let Some(start) = page.next {
         messages.text("start", &start.to_string());

@@ -91,10 +91,9 @@ fn answer(
     let mut history = app.rooms.history(&snapshot, &app.users, session, room_id)?;
     let children = history.children(event_id, &wanted)?;
 
-    let chunk = history.render_all(&children.events)?;
-    let mut out = Vec::with_capacity(chunk.len() + 256);
+    let mut out = Vec::new();
     let mut answer = ObjectWriter::open(&mut out);
-    answer.json("chunk", &chunk);
+    history.render_all(answer.key("chunk"), &children.events)?;
     if let Some(next) = children.next.filter(|_| wanted.limit > 0) {
         answer.text("next_batch", &next.to_string());
     }
@@ -129,10 +128,9 @@ pub async fn threads(
     let mut history = app.rooms.pages(&snapshot, &app.users, &session, &room_id)?;
     let threads = history.threads(from, limit, include)?;
 
-    let chunk = history.render_all(&threads.roots)?;
-    let mut out = Vec::with_capacity(chunk.len() + 64);
+    let mut out = Vec::new();
     let mut answer = ObjectWriter::open(&mut out);
-    answer.json("chunk", &chunk);
+    history.render_all(answer.key("chunk"), &threads.roots)?;
     if let Some(next) = threads.next {
         answer.text("next_batch", &next.to_string());
     }

@@ -29,6 +29,8 @@ use crate::{
 
 /// Rows that one walk looks at, at the most: a filter may match little.
 const MAX_ROWS: usize = 5_000;
+/// Rows that are read at once.
+const BATCH: usize = 100;
 /// A page ends once its events have this many bytes.
 const MAX_PAGE_BYTES: usize = 4 << 20;
 
@@ -183,20 +185,28 @@ impl<'a> History<'a> {
             Direction::Backward => (stretch.to, stretch.from),
         };
         let mut rows = self.view().timeline(start, end, stretch.direction);
-        let mut reader = self.view().event_reader(stretch.direction);
-        let mut page = Page::of(stretch.limit);
-        for _ in 0..MAX_ROWS {
-            let Some((point, number)) = rows.next()? else { return Ok(Walked { events: page.events, next: None }) };
-            if page.is_full() {
-                return Ok(Walked { events: page.events, next: Some(before(point, stretch.direction)) });
+        let (mut page, mut left) = (Page::of(stretch.limit), MAX_ROWS);
+        loop {
+            let wanted = page.room().min(BATCH).min(left);
+            if wanted == 0 {
+                let next = rows.next()?.map(|(point, _)| before(point, stretch.direction));
+                return Ok(Walked { events: page.events, next });
             }
-            let (meta, event) = reader.read(number)?;
-            if self.0.sees(&meta, &event)? && self.0.wants(&stretch.selector, &meta, &event)? {
-                page.extend(Some(SeenEvent { number, meta, event }));
+            let (points, numbers) = rows.next_many(wanted)?;
+            if numbers.is_empty() {
+                return Ok(Walked { events: page.events, next: None });
+            }
+            left -= numbers.len();
+            let read = self.view().read_events(&numbers)?;
+            for ((point, number), (meta, event)) in points.into_iter().zip(numbers).zip(read) {
+                if page.room() == 0 {
+                    return Ok(Walked { events: page.events, next: Some(before(point, stretch.direction)) });
+                }
+                if self.0.sees(&meta, &event)? && self.0.wants(&stretch.selector, &meta, &event)? {
+                    page.extend(Some(SeenEvent { number, meta, event }));
+                }
             }
         }
-        let next = rows.next()?.map(|(point, _)| before(point, stretch.direction));
-        Ok(Walked { events: page.events, next })
     }
 
     /// Writes an event as the user gets it, with what relates to it.
@@ -204,16 +214,15 @@ impl<'a> History<'a> {
         self.0.write_bundled(out, &seen.meta, &seen.event)
     }
 
-    /// The events as a JSON array.
-    pub fn render_all(&mut self, events: &[SeenEvent]) -> Result<Vec<u8>, ViewError> {
-        let size: usize = events.iter().map(|seen| seen.event.pdu_json().len()).sum();
-        let mut out = Vec::with_capacity(size + 2);
-        let mut array = ArrayWriter::open(&mut out);
+    /// Writes the events as a JSON array.
+    pub fn render_all(&mut self, out: &mut Vec<u8>, events: &[SeenEvent]) -> Result<(), ViewError> {
+        out.reserve(events.iter().map(|seen| seen.event.pdu_json().len()).sum());
+        let mut array = ArrayWriter::open(out);
         for seen in events {
             self.render(array.item(), seen)?;
         }
         array.close();
-        Ok(out)
+        Ok(())
     }
 
     /// The member events of those who sent `events`, as they were then: a JSON array.
@@ -248,7 +257,12 @@ impl Page {
 
     /// Whether no more fits.
     pub fn is_full(&self) -> bool {
-        self.events.len() >= self.limit || self.bytes > MAX_PAGE_BYTES
+        self.room() == 0
+    }
+
+    /// How many more may fit.
+    fn room(&self) -> usize {
+        if self.bytes > MAX_PAGE_BYTES { 0 } else { self.limit.saturating_sub(self.events.len()) }
     }
 
     /// Adds an event, if there is one.

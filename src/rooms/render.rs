@@ -54,9 +54,10 @@ impl<'a> RoomView<'a, Snapshot<'a>> {
         (meta, event): (&EventMeta, &StoredEvent),
         (membership, relations): (Option<&'static str>, Option<&[u8]>),
     ) -> Result<(), ViewError> {
-        let room_id = self.read().store().room_id(self.room())?;
+        let room_id = if reader.with_room_id { Some(self.read().store().room_id(self.room())?) } else { None };
+        let room_id = room_id.as_deref();
         let replaced = meta.replaces.map(|number| self.event(number)).transpose()?;
-        let redaction = meta.redacted_by.map(|number| self.redaction(&room_id, reader, number)).transpose()?;
+        let redaction = meta.redacted_by.map(|number| self.redaction(room_id, number)).transpose()?;
         let transaction = meta
             .transaction
             .as_ref()
@@ -72,15 +73,13 @@ impl<'a> RoomView<'a, Snapshot<'a>> {
             redacted_because_json: redaction.as_deref(),
             relations_json: relations,
         };
-        let room_id: Option<&RoomId> = reader.with_room_id.then_some(&room_id);
         ClientEvent { stored: event, room_id, unsigned: &unsigned }.write(out);
         Ok(())
     }
 
-    fn redaction(&self, room_id: &RoomId, reader: &Reader<'_>, number: EventNum) -> Result<Vec<u8>, ViewError> {
+    fn redaction(&self, room_id: Option<&RoomId>, number: EventNum) -> Result<Vec<u8>, ViewError> {
         let event = self.event(number)?;
         let mut out = Vec::with_capacity(512);
-        let room_id = reader.with_room_id.then_some(room_id);
         ClientEvent { stored: &event, room_id, unsigned: &Unsigned::default() }.write(&mut out);
         Ok(out)
     }

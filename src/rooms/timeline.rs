@@ -13,7 +13,7 @@ use crate::{
     ids::{EventNum, Position, RoomNum},
     state::trie::{EMPTY_ROOT, NodeHash},
     store::{
-        Cursor, Family, Scan, Snapshot, StoreError, decode,
+        Family, Scan, Snapshot, StoreError, decode,
         keys::{self, read_u32, read_u64},
     },
 };
@@ -121,33 +121,51 @@ impl<'a> RoomView<'a, Snapshot<'a>> {
     }
 }
 
-/// Reads events of one room whose numbers mostly follow each other.
-pub struct EventReader<'a> {
-    view: RoomView<'a, Snapshot<'a>>,
-    meta: Cursor<'a>,
-    json: Cursor<'a>,
-}
+/// From so many rows on, walking to them costs less than finding each.
+const WORTH_A_WALK: usize = 4;
 
-impl<'a> RoomView<'a, Snapshot<'a>> {
-    /// Reads events in the order of a walk.
-    pub fn event_reader(&self, direction: Direction) -> EventReader<'a> {
-        let cursor = |family| self.read().cursor(family, direction == Direction::Backward);
-        EventReader { view: *self, meta: cursor(Family::EventMeta), json: cursor(Family::EventJson) }
-    }
-}
-
-impl EventReader<'_> {
-    /// An event with its row.
-    pub fn read(&mut self, number: EventNum) -> Result<(EventMeta, StoredEvent), ViewError> {
-        let key = keys::event(self.view.room(), number);
-        let meta = self.meta.find(&key)?.map(|row| decode(Family::EventMeta, row)).transpose()?;
-        let event = self.json.find(&key)?.and_then(|row| StoredEvent::decode(&Bytes::copy_from_slice(row)).ok());
-        let broken = || self.view.broken("event", number);
-        Ok((meta.ok_or_else(broken)?, event.ok_or_else(broken)?))
+impl RoomView<'_, Snapshot<'_>> {
+    /// Events with their rows, in the order in which they are named. All of them are in memory at once.
+    pub fn read_events(&self, numbers: &[EventNum]) -> Result<Vec<(EventMeta, StoredEvent)>, ViewError> {
+        if numbers.len() < WORTH_A_WALK {
+            return numbers.iter().map(|number| Ok((self.meta(*number)?, self.event(*number)?))).collect();
+        }
+        // In the order of their numbers, which mostly follow each other: a walk backwards searches at each step.
+        let mut order: Vec<usize> = (0..numbers.len()).collect();
+        order.sort_unstable_by_key(|at| numbers[*at]);
+        let (mut metas, mut jsons) = (self.read().cursor(Family::EventMeta), self.read().cursor(Family::EventJson));
+        let (mut found, mut buffer) = (vec![None; numbers.len()], Vec::new());
+        for at in order {
+            let number = numbers[at];
+            let key = keys::event(self.room(), number);
+            let broken = || self.broken("event", number);
+            let meta: EventMeta = decode(Family::EventMeta, metas.find(&key)?.ok_or_else(broken)?)?;
+            let start = buffer.len();
+            buffer.extend_from_slice(jsons.find(&key)?.ok_or_else(broken)?);
+            found[at] = Some((meta, start..buffer.len()));
+        }
+        let buffer = Bytes::from(buffer);
+        let read = found.into_iter().flatten().zip(numbers).map(|((meta, range), number)| {
+            let event = StoredEvent::decode(&buffer.slice(range)).map_err(|_| self.broken("event", *number))?;
+            Ok((meta, event))
+        });
+        read.collect()
     }
 }
 
 impl Timeline<'_> {
+    /// The next events, at most `many`, and the points right before them.
+    pub fn next_many(&mut self, many: usize) -> Result<(Vec<Point>, Vec<EventNum>), StoreError> {
+        let (mut points, mut numbers) = (Vec::with_capacity(many), Vec::with_capacity(many));
+        while numbers.len() < many
+            && let Some((point, number)) = self.next()?
+        {
+            points.push(point);
+            numbers.push(number);
+        }
+        Ok((points, numbers))
+    }
+
     /// The next event and the point right before it.
     #[allow(clippy::should_implement_trait, reason = "it can fail, and says so first")]
     pub fn next(&mut self) -> Result<Option<(Point, EventNum)>, StoreError> {

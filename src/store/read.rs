@@ -67,11 +67,11 @@ impl<'a> Snapshot<'a> {
         }
     }
 
-    /// Finds rows one after the other, in ascending or, if `backward`, descending order of their keys.
-    pub fn cursor(&self, family: Family, backward: bool) -> Cursor<'_> {
+    /// Finds rows one after the other, in ascending order of their keys.
+    pub fn cursor(&self, family: Family) -> Cursor<'_> {
         let mut options = ReadOptions::default();
         options.set_total_order_seek(true);
-        Cursor { rows: self.snapshot.raw_iterator_cf_opt(self.store.handle(family), options), backward }
+        Cursor { rows: self.snapshot.raw_iterator_cf_opt(self.store.handle(family), options) }
     }
 
     fn scan_to(&self, family: Family, start: &[u8], end: &[u8], direction: Direction) -> Scan<'_> {
@@ -125,14 +125,13 @@ impl Read for Latest<'_> {
 /// Finds rows whose keys mostly follow each other: the neighbour of the last one is tried before a search.
 pub struct Cursor<'a> {
     rows: DBRawIterator<'a>,
-    backward: bool,
 }
 
 impl Cursor<'_> {
     /// The value of a row.
     pub fn find(&mut self, key: &[u8]) -> Result<Option<&[u8]>, StoreError> {
         if self.rows.valid() {
-            if self.backward { self.rows.prev() } else { self.rows.next() }
+            self.rows.next();
         }
         if self.rows.key() != Some(key) {
             self.rows.seek(key);

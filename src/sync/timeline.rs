@@ -47,17 +47,24 @@ pub(super) fn read(reader: &mut RoomReader<'_>, start: Point, end: Position, lim
     let view = reader.view();
     let mut rows = view.timeline(start, Point::after(end), Direction::Backward);
     let mut chunk = Chunk::without_events(end);
-    let mut budget = limit.saturating_add(1).saturating_mul(ROWS_FOR_ONE);
-    while let Some((point, number)) = rows.next()? {
-        budget = budget.saturating_sub(1);
-        if chunk.events.len() == limit || budget == 0 {
-            chunk.limited = true;
+    let mut left = limit.saturating_add(1).saturating_mul(ROWS_FOR_ONE);
+    loop {
+        let wanted = limit.saturating_sub(chunk.events.len()).min(left);
+        if wanted == 0 {
+            chunk.limited = rows.next()?.is_some();
             break;
         }
-        chunk.prev_batch = point;
-        let (meta, event) = (view.meta(number)?, view.event(number)?);
-        if reader.takes(&meta, &event)? {
-            chunk.events.push(TimelineEvent { number, meta, event });
+        let (points, numbers) = rows.next_many(wanted)?;
+        if numbers.is_empty() {
+            break;
+        }
+        left -= numbers.len();
+        let read = view.read_events(&numbers)?;
+        for ((point, number), (meta, event)) in points.into_iter().zip(numbers).zip(read) {
+            chunk.prev_batch = point;
+            if reader.takes(&meta, &event)? {
+                chunk.events.push(TimelineEvent { number, meta, event });
+            }
         }
     }
     chunk.events.reverse();

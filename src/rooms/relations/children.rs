@@ -116,10 +116,10 @@ impl History<'_> {
     /// Those events to which others relate.
     fn parents_among(&self, events: &[(Point, EventNum)]) -> Result<Vec<ParentHash>> {
         let view = self.view();
-        // Found newest first.
-        let mut rows = view.read().cursor(Family::EventMeta, true);
+        let mut rows = view.read().cursor(Family::EventMeta);
         let mut parents = Vec::new();
-        for (_, number) in events {
+        // Found newest first, read oldest first.
+        for (_, number) in events.iter().rev() {
             let row = rows.find(&keys::event(view.room(), *number))?;
             let row = row.ok_or_else(|| view.broken("event_meta", *number))?;
             if !decode::<EventMeta>(Family::EventMeta, row)?.children.is_empty() {

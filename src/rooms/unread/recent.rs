@@ -18,8 +18,8 @@ use crate::{
 /// Events that are kept of a room.
 const MAX_EVENTS: usize = 256;
 
-/// So many events are looked up one by one.
-const FEW: usize = 8;
+/// So many events are read at once.
+const AT_ONCE: usize = 100;
 
 /// The newest events of a room. All that were published after `from`, up to and with `upto`, are here.
 #[derive(Debug)]
@@ -114,15 +114,12 @@ impl Rooms {
             }
             numbers.push(number);
         }
-        // Cursors pay off for events that follow each other.
-        let mut reader = (numbers.len() > FEW).then(|| view.event_reader(Direction::Forward));
+        numbers.reverse();
         let mut events = Vec::with_capacity(numbers.len());
-        for number in numbers.into_iter().rev() {
-            let (meta, event) = match &mut reader {
-                Some(reader) => reader.read(number)?,
-                None => (view.meta(number)?, view.event(number)?),
-            };
-            events.push(self.facts(view, number, (&meta, event))?);
+        for numbers in numbers.chunks(AT_ONCE) {
+            for (number, (meta, event)) in numbers.iter().zip(view.read_events(numbers)?) {
+                events.push(self.facts(view, *number, (&meta, event))?);
+            }
         }
         Ok(Stretch { events, from })
     }
