@@ -1,6 +1,7 @@
 //! HTTP: the one route table, what requests are decoded with, what answers look like, and the server's life.
 
 pub mod answer;
+mod compress;
 pub mod extract;
 pub mod files;
 mod guests;

@@ -11,6 +11,7 @@ use axum::{
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
 
 use super::{
+    compress,
     rate_limit::{self, RateLimits},
     web,
 };
@@ -20,9 +21,9 @@ use crate::{app::App, client::*, error::Error, federation};
 pub fn router(app: Arc<App>) -> Router {
     let routes = Router::new()
         .route("/_matrix/client/versions", get(versions::versions))
-        .nest("/_matrix/client/r0", client_v3())
-        .nest("/_matrix/client/v3", client_v3())
-        .nest("/_matrix/client/v1", client_v1())
+        .nest("/_matrix/client/r0", client_v3().layer(compress::compress()))
+        .nest("/_matrix/client/v3", client_v3().layer(compress::compress()))
+        .nest("/_matrix/client/v1", client_v1().layer(compress::compress()).merge(media_v1()))
         .nest("/_matrix/client/unstable", client_unstable())
         .nest("/.well-known/matrix", well_known())
         .route("/_matrix/federation/v1/openid/userinfo", get(federation::openid::userinfo))
@@ -216,6 +217,11 @@ fn client_v1() -> Router<Arc<App>> {
         .route("/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}", get(relations::by_event_type))
         .route("/rooms/{roomId}/threads", get(relations::threads))
         .route("/room_summary/{roomIdOrAlias}", get(directory::room_summary))
+}
+
+/// Downloads, for which one has to be signed in.
+fn media_v1() -> Router<Arc<App>> {
+    Router::new()
         .route("/media/config", get(media::config))
         .route("/media/download/{serverName}/{mediaId}", get(media::download))
         .route("/media/download/{serverName}/{mediaId}/{fileName}", get(media::download_as))

@@ -8,6 +8,7 @@ mod admin;
 mod answers;
 mod calls;
 mod check;
+mod compression;
 mod directory;
 mod discovery;
 mod forks;
