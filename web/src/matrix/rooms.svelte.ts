@@ -170,6 +170,11 @@ export class RoomsState implements Rooms {
 
   readonly #onDeleted = (id: RoomId): void => this.drop(id);
 
+  /** An upgraded room is history once one is in its successor, which has a link to it. */
+  #isOver({ successor }: RoomState): boolean {
+    return successor !== null && this.#all.get(successor)?.membership === "join";
+  }
+
   /** Puts the lists in order, once all rooms and friends are up to date. */
   sort(): void {
     const joined: RoomState[] = [];
@@ -183,7 +188,7 @@ export class RoomsState implements Rooms {
       if (room.membership === "invite" && !this.core.friends.isRequest(room.id)) invites.push(room);
       else if (room.membership === "knock") knocked.push(room);
       else if (room.wasRemoved) removed.push(room);
-      if (room.membership !== "join" || this.core.friends.isHidden(room.id)) continue;
+      if (room.membership !== "join" || this.core.friends.isHidden(room.id) || this.#isOver(room)) continue;
       joined.push(room);
       attention += room.unread.mentions;
       if (room.notify !== "none") unread += room.unread.messages;

@@ -137,7 +137,7 @@ export interface Request {
 export interface Rooms {
   /** Whether the first sync is there. */
   readonly ready: boolean;
-  /** Joined rooms and friends' conversations, newest activity first. */
+  /** Joined rooms and friends' conversations, newest activity first; not those that go on in another that is here. */
   readonly joined: readonly Room[];
   /** Invites to rooms that are no friend requests, newest first. */
   readonly invites: readonly Room[];

@@ -1,8 +1,7 @@
 /** The list of rooms as it is shown: filtered, in sections, and calm while somebody points at it. */
 import { prefer, preferences } from "../../app/preferences.svelte";
 import type { Matrix, RoomId } from "../../matrix/types";
-import { shownReceived } from "../friends/shown";
-import { isHidden } from "./hidden.svelte";
+import { listedRooms } from "./listed";
 import { inOrderOf, rowsOf, type Filter, type Row } from "./sections";
 
 /** How long a pointer that rests holds the order, ms. */
@@ -15,17 +14,9 @@ export class RoomListState {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #before: readonly Row[] = [];
 
-  readonly #natural = $derived.by(() => {
-    const { rooms, friends } = this.matrix;
-    const listed = {
-      joined: rooms.joined.filter((room) => !isHidden(room)),
-      invites: rooms.invites.filter((room) => !isHidden(room)),
-      knocked: rooms.knocked.filter((room) => !isHidden(room)),
-      removed: rooms.removed.filter((room) => !isHidden(room)),
-      requests: shownReceived(friends).length,
-    };
-    return rowsOf(listed, { filter: this.filter, closed: new Set(preferences.closedSections), current: this.current() });
-  });
+  readonly #natural = $derived.by(() =>
+    rowsOf(listedRooms(this.matrix), { filter: this.filter, closed: new Set(preferences.closedSections), current: this.current() }),
+  );
 
   readonly rows: readonly Row[] = $derived.by(() => (this.#before = this.#held ? inOrderOf(this.#natural, this.#before) : this.#natural));
 

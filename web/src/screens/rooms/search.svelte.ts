@@ -3,7 +3,7 @@ import { pathOf, targetIn, type Target } from "../../app/links";
 import { paths } from "../../app/router.svelte";
 import { fit, folded } from "../../i18n/fold";
 import type { Matrix, Person, PublicRoom, Room } from "../../matrix/types";
-import { isHidden } from "./hidden.svelte";
+import { listedRooms } from "./listed";
 
 const PAUSE_MS = 220;
 /** The server is not asked for less than this. */
@@ -93,10 +93,12 @@ interface Entry {
   readonly texts: readonly string[];
 }
 
-function indexOf({ rooms }: Matrix): readonly Entry[] {
-  return [...rooms.joined, ...rooms.invites, ...rooms.knocked]
-    .filter((room) => !isHidden(room))
-    .map((room) => ({ room, texts: [room.name, room.friend?.name ?? "", room.alias ?? "", room.friend?.id ?? ""].filter(Boolean).map(folded) }));
+function indexOf(matrix: Matrix): readonly Entry[] {
+  const { joined, invites, knocked } = listedRooms(matrix);
+  return [...joined, ...invites, ...knocked].map((room) => ({
+    room,
+    texts: [room.name, room.friend?.name ?? "", room.alias ?? "", room.friend?.id ?? ""].filter(Boolean).map(folded),
+  }));
 }
 
 /** Rooms whose name, address or person fits, the best first; where two fit as well, the one that was active last. */
