@@ -57,6 +57,7 @@ export class FakeMember implements Member {
   canKick = $state(false);
   canBan = $state(false);
   maxPower = $state<number | null>(null);
+  readonly reason = "";
 
   constructor(
     private readonly person: FakePerson,

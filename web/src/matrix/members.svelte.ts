@@ -2,7 +2,7 @@
 import type { RoomMember } from "matrix-js-sdk/lib/models/room-member";
 import { path, type Core } from "./core";
 import { failure } from "./errors";
-import { mxc } from "./raw";
+import { mxc, text } from "./raw";
 import type { RoomBase } from "./roombase.svelte";
 import type { Member, Members, Membership, Presence, UserId } from "./types";
 
@@ -19,6 +19,7 @@ class MemberItem implements Member {
     readonly canKick: boolean,
     readonly canBan: boolean,
     readonly maxPower: number | null,
+    readonly reason: string,
   ) {}
 
   get presence(): Presence | null {
@@ -34,7 +35,8 @@ class MemberItem implements Member {
       this.role === other.role &&
       this.canKick === other.canKick &&
       this.canBan === other.canBan &&
-      this.maxPower === other.maxPower
+      this.maxPower === other.maxPower &&
+      this.reason === other.reason
     );
   }
 }
@@ -164,6 +166,7 @@ export class MembersState implements Members {
       can.kick && isBelow && membership !== "leave" && membership !== "ban",
       can.ban && isBelow && membership !== "ban",
       membership === "join" || membership === "invite" ? powers.most(core.me, id) : null,
+      text(member.events.member?.getContent()["reason"]),
     );
     const before = this.#items.get(id);
     if (before?.says(item)) return before;

@@ -314,6 +314,8 @@ export interface Member extends Person {
   readonly canBan: boolean;
   /** The highest power that I may give them; `null`: I may not change it. */
   readonly maxPower: number | null;
+  /** Why they ask to come in, or were banned, in the words of whoever did it. */
+  readonly reason: string;
 }
 
 // The timeline

@@ -101,8 +101,6 @@ export const friends = {
     report: "Report",
     reportTitle: "Report {name}",
     reportText: "The person who runs this server reads it. The reported person is not told.",
-    reason: "What happened?",
-    reported: "Thank you. The report was sent.",
     noReports: "This server takes no reports about people. You can block them, or write to the person who runs it.",
     here: "In {room}",
     role: "Role",

@@ -128,12 +128,11 @@ export const room = {
   report: {
     title: "Report this message",
     text: "Those who run the server will see the message and what you write.",
-    reason: "What is wrong with it?",
-    send: "Report",
-    done: "Thank you. The report was sent.",
     room: "Report the room",
     roomTitle: "Report this room",
     roomText: "Those who run the server will see the room and what you write.",
+    missing: "This server takes no reports about messages. You can write to the person who runs it.",
+    roomMissing: "This server takes no reports about rooms. You can write to the person who runs it.",
   },
   media: {
     openPicture: "Open picture: {name}",

@@ -12,4 +12,9 @@ export const ui = {
   copy: "Copy",
   copied: "Copied",
   messages: "Messages of the app",
+  report: {
+    reason: "What happened?",
+    send: "Report",
+    done: "Thank you. The report was sent.",
+  },
 } as const;

@@ -104,8 +104,6 @@ export const friends: Translation<typeof english> = {
     report: "Signaler",
     reportTitle: "Signaler {name}",
     reportText: "La personne qui tient ce serveur lira votre signalement. La personne signalée n’en saura rien.",
-    reason: "Que s’est-il passé ?",
-    reported: "Merci. Votre signalement est envoyé.",
     noReports: "Ce serveur ne reçoit pas de signalements sur les personnes. Vous pouvez bloquer celle-ci, ou écrire à qui tient le serveur.",
     here: "Dans {room}",
     role: "Rôle",

@@ -128,12 +128,11 @@ export const room = {
   report: {
     title: "Signaler ce message",
     text: "Les responsables du serveur verront le message et ce que vous écrivez.",
-    reason: "Qu’est-ce qui ne va pas ?",
-    send: "Signaler",
-    done: "Merci. Le signalement est parti.",
     room: "Signaler le salon",
     roomTitle: "Signaler ce salon",
     roomText: "Les responsables du serveur verront le salon et ce que vous écrivez.",
+    missing: "Ce serveur ne reçoit pas de signalements sur les messages. Vous pouvez écrire à qui le tient.",
+    roomMissing: "Ce serveur ne reçoit pas de signalements sur les salons. Vous pouvez écrire à qui le tient.",
   },
   media: {
     openPicture: "Ouvrir l’image : {name}",

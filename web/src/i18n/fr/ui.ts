@@ -12,4 +12,9 @@ export const ui = {
   copy: "Copier",
   copied: "Copié",
   messages: "Messages de l’application",
+  report: {
+    reason: "Que s’est-il passé ?",
+    send: "Signaler",
+    done: "Merci. Votre signalement est envoyé.",
+  },
 } as const;

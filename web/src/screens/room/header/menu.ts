@@ -24,7 +24,7 @@ const LEVELS = [
   ["none", BellOff],
 ] as const;
 
-export function headerMenu(matrix: Matrix, room: Room, toggle: (panel: string) => void): MenuEntry[] {
+export function headerMenu(matrix: Matrix, room: Room, toggle: (panel: string) => void, report: () => void): MenuEntry[] {
   const { friend } = room;
   const attempt = (action: Promise<void>) => void action.catch(toastError);
   const level = room.notify === "default" ? matrix.notifications.level : room.notify;
@@ -46,7 +46,7 @@ export function headerMenu(matrix: Matrix, room: Room, toggle: (panel: string) =
       separator: index === 0,
       action: () => notify(name),
     })),
-    ...(friend ? [] : [{ label: t("room.report.room"), icon: Flag, separator: true, action: () => toggle("settings") }]),
+    ...(friend ? [] : [{ label: t("room.report.room"), icon: Flag, separator: true, action: report }]),
     friend
       ? { label: t("rooms.menu.remove"), icon: UserMinus, danger: true, separator: true, action: () => (go("/rooms"), removeFriend(matrix, room, friend)) }
       : { label: t("rooms.menu.leave"), icon: LogOut, danger: true, action: () => (go("/rooms"), leaveRoom(room)) },

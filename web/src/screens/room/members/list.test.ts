@@ -4,7 +4,7 @@ import { levelChoices } from "../settings/levels";
 import { memberRows } from "./list";
 
 function member(name: string, membership: Membership = "join"): Member {
-  return { id: `@${name.toLowerCase().replace(/\W/g, "")}:example.org`, name, avatar: null, presence: null, membership, power: 0, role: "member", isMe: false, canKick: false, canBan: false, maxPower: null };
+  return { id: `@${name.toLowerCase().replace(/\W/g, "")}:example.org`, name, avatar: null, presence: null, membership, power: 0, role: "member", isMe: false, canKick: false, canBan: false, maxPower: null, reason: "" };
 }
 
 function room(can: Partial<Permissions>): Pick<Room, "members" | "can"> {

@@ -6,6 +6,8 @@ import { inWords } from "../../../ui/names";
 
 /** How much of a reason or a topic is told. */
 const LONG = 200;
+/** How long somebody who makes a room sets it up, ms. */
+const SET_UP = 60_000;
 
 /** What one notice says. */
 export function noticeSentence({ sender, change }: NoticeItem): string {
@@ -46,13 +48,22 @@ export function foldedSentence(items: readonly NoticeItem[]): string {
   const creation = items.find(({ change }) => change.type === "created");
   // Who makes a room is in it.
   const people = groupPeople(creation ? items.filter(({ sender, change }) => change.type !== "joined" || sender.id !== creation.sender.id) : items);
-  const others = items.filter((item) => !isAboutPeople(item.change) && item !== creation);
+  // What a creator sets up in the first moment, before anybody else is there, is part of the creation.
+  const setUp = creation ? settingUp(items, creation) : 0;
+  const settings = items.filter((item, index) => index >= setUp && !isAboutPeople(item.change) && item !== creation);
   const parts = [...people].map(([group, list]) => groupSentence(group, list));
-  // What a creator sets up in the first moment is part of the creation.
-  if (creation) return formatList([noticeSentence(creation), ...parts.slice(0, 2)]);
-  if (others.length === 1 && others[0]) parts.push(noticeSentence(others[0]));
-  else if (others.length > 1) parts.push(t("room.fold.settings", { count: others.length }));
-  return formatList(parts.length > 3 ? [...parts.slice(0, 2), t("room.fold.more", { count: parts.length - 2 })] : parts);
+  if (creation) parts.unshift(noticeSentence(creation));
+  if (settings.length === 1 && settings[0]) parts.push(noticeSentence(settings[0]));
+  else if (settings.length > 1) parts.push(t("room.fold.settings", { count: settings.length }));
+  const most = creation ? 4 : 3;
+  return formatList(parts.length > most ? [...parts.slice(0, 2), t("room.fold.more", { count: parts.length - 2 })] : parts);
+}
+
+/** How many of the first items are the creator's alone. */
+function settingUp(items: readonly NoticeItem[], creation: NoticeItem): number {
+  const isAnothers = ({ sender, change }: NoticeItem) => isAboutPeople(change) && (change.type !== "joined" || sender.id !== creation.sender.id);
+  const end = items.findIndex((item) => isAnothers(item) || item.at - creation.at > SET_UP);
+  return end < 0 ? items.length : end;
 }
 
 function isAboutPeople(change: Change): boolean {

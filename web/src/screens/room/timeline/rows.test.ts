@@ -114,5 +114,7 @@ describe("sentences", () => {
       notice("Alice", { type: "invited", target: person("Bob"), reason: "" }),
     ];
     expect(isolates(foldedSentence(items))).toBe("Alice created this room and Bob was invited");
+    const later = [...items, notice("Alice", { type: "topic", value: "Green" })];
+    expect(isolates(foldedSentence(later))).toBe("Alice created this room, Bob was invited, and Alice set the topic: Green");
   });
 });
