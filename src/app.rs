@@ -9,7 +9,9 @@ use crate::{
     config::Config,
     event::SigningKey,
     media::Media,
+    net::NetError,
     outbound,
+    previews::Previews,
     rooms::Rooms,
     store::{Commit, Family, LogEntry, Read, Store, StoreError, StoreOptions, keys},
     users::Users,
@@ -29,6 +31,8 @@ pub struct App {
     pub users: Arc<Users>,
     /// Uploaded files.
     pub media: Arc<Media>,
+    /// Previews of pages.
+    pub previews: Previews,
     /// Rooms.
     pub rooms: Rooms,
     stopping: watch::Sender<bool>,
@@ -40,6 +44,9 @@ pub enum BuildError {
     /// The database can't be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Nothing can be asked over HTTP, since the system's certificates can't be read or the like.
+    #[error("no HTTP client: {0}")]
+    Net(#[from] NetError),
     /// The folder belongs to a server of another name.
     #[error(
         "the database in {data_dir} belongs to {found}, but server_name is {configured}; a server can't change its name"
@@ -77,6 +84,7 @@ impl App {
         let signing_key = SigningKey::from_bytes(&signing_key).ok_or(StoreError::Malformed(Family::Meta))?;
         let trie_secret = stored_secret(&store, "trie_secret", || randomness.bytes::<32>().to_vec())?;
         let trie_secret = trie_secret.as_slice().try_into().map_err(|_| StoreError::Malformed(Family::Meta))?;
+        let previews = Previews::new(media.clone(), clock.clone(), config.url_previews.clone())?;
         let rooms = Rooms::new(
             (store.clone(), users.clone(), media.clone()),
             config.server_name.clone(),
@@ -91,6 +99,7 @@ impl App {
             store,
             users,
             media,
+            previews,
             rooms,
             stopping: watch::Sender::new(false),
         }))

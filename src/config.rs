@@ -21,7 +21,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use error::ConfigError;
 use layer::{Layer, Text};
-pub use services::{Calls, Contact, WellKnown};
+pub use services::{Calls, Contact, UrlPreviews, WellKnown};
 
 /// The room versions in which a new room can be made.
 pub const ROOM_VERSIONS: [RoomVersionId; 7] = [
@@ -54,6 +54,7 @@ pub struct Config {
     pub presence: Presence,
     pub push: Push,
     pub media: Media,
+    pub url_previews: UrlPreviews,
     pub well_known: WellKnown,
     pub calls: Calls,
     pub log: Log,
@@ -154,6 +155,7 @@ impl Default for Config {
             presence: Presence { enabled: true },
             push: Push { allow_private_addresses: false },
             media: Media { max_upload_size: 100 << 20, user_quota: 10 << 30, max_pending_uploads: 50 },
+            url_previews: UrlPreviews::default(),
             well_known: WellKnown::default(),
             calls: Calls::default(),
             log: Log { level: "info".to_owned(), format: LogFormat::Text },

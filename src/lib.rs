@@ -19,6 +19,7 @@ pub mod json;
 pub mod media;
 pub mod net;
 pub mod outbound;
+pub mod previews;
 pub mod push;
 pub mod rooms;
 pub mod state;

@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["state", "push"],
     &["store", "net"],
     &["users", "media"],
-    &["rooms"],
+    &["rooms", "previews"],
     &["app"],
     &["sync", "outbound", "check"],
     &[

@@ -24,6 +24,7 @@ use crate::{
         files::{Conditions, TaggedFile},
     },
     media::{Described, Method, Opened, Thumbnail, Wanted},
+    previews::Preview,
     users::Session,
 };
 
@@ -151,6 +152,21 @@ pub async fn thumbnail(
     let answer = TaggedFile { file, tag: format!("\"{hash}{variant}\"") }.answer(&asked);
     let name = format!("thumbnail.{}", format.extensions_str().first().unwrap_or(&"bin"));
     Ok(headers::guarded(answer, format.to_mime_type(), &format!("inline; filename=\"{name}\"")))
+}
+
+/// The query of `GET /_matrix/client/v1/media/preview_url`. Its `ts` is not looked at: the newest preview is told.
+#[derive(Deserialize)]
+pub struct PreviewQuery {
+    url: String,
+}
+
+/// `GET /_matrix/client/v1/media/preview_url`
+pub async fn preview(
+    State(app): State<Arc<App>>,
+    _: Session,
+    QueryParams(query): QueryParams<PreviewQuery>,
+) -> Result<Json<Preview>> {
+    Ok(Json(app.previews.get(&query.url).await?.as_ref().clone()))
 }
 
 /// The endpoints that need no access token. They serve what was uploaded before a server froze them, and this one

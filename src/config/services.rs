@@ -68,6 +68,24 @@ impl Default for Calls {
     }
 }
 
+/// Previews of pages that people link to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UrlPreviews {
+    /// Whether there are any.
+    pub enabled: bool,
+    /// Sites that are not asked, with all that is part of them: `example.org` stands for `www.example.org` too.
+    pub blocked_sites: Vec<String>,
+    /// Whether pages may stand in private networks.
+    pub allow_private_addresses: bool,
+}
+
+impl Default for UrlPreviews {
+    fn default() -> Self {
+        Self { enabled: true, blocked_sites: Vec::new(), allow_private_addresses: false }
+    }
+}
+
 /// A key that is wrong, and why.
 pub(super) type Fault = (&'static str, &'static str);
 

@@ -148,7 +148,7 @@ fn unknown_keys() {
     toml("servername = \"x\"").refused(
         "the file salon.toml: `servername` is no key that Salon knows; it could be `server_name`, \
          `public_baseurl`, `listen`, `data_dir`, `default_room_version`, `registration`, `rate_limits`, `presence`, `push`, `media`, \
-         `well_known`, `calls`, `log`",
+         `url_previews`, `well_known`, `calls`, `log`",
     );
     toml("[log]\nlevle = \"info\"")
         .refused("the file salon.toml: `log.levle` is no key that Salon knows; it could be `level`, `format`");

@@ -58,6 +58,8 @@ pub enum Class {
     Uploads,
     /// Looking at files: a page of history may show a hundred at once.
     Media,
+    /// Asking for previews of pages, which are fetched from elsewhere.
+    Previews,
     /// Reporting what is out of place.
     Reports,
     /// All the rest.
@@ -65,7 +67,7 @@ pub enum Class {
 }
 
 impl Class {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Login,
         Self::Account,
         Self::Registration,
@@ -75,6 +77,7 @@ impl Class {
         Self::RoomJoins,
         Self::Uploads,
         Self::Media,
+        Self::Previews,
         Self::Reports,
         Self::Other,
     ];
@@ -92,6 +95,7 @@ impl Class {
             Self::RoomJoins => (150, 600),
             Self::Uploads => (100, 120),
             Self::Media => (1_000, 6_000),
+            Self::Previews => (60, 120),
             Self::Reports => (20, 20),
             Self::Other => (500, 6_000),
         };
@@ -127,6 +131,7 @@ impl Class {
             (&Method::POST, "createRoom" | "join" | "knock", _) => Self::Joins,
             (&Method::POST, "rooms", (_, "join" | "leave" | "invite" | "knock" | "upgrade")) => Self::Joins,
             (&Method::POST, "rooms" | "users", (_, "report")) => Self::Reports,
+            (_, "media", ("preview_url", _)) => Self::Previews,
             (_, "media", ("download" | "thumbnail", _)) => Self::Media,
             (_, "rooms", (_, "send" | "state" | "redact")) if method != Method::GET => Self::Messages,
             _ => Self::Other,
@@ -252,6 +257,7 @@ mod tests {
             (Method::GET, "/_matrix/media/v3/download/localhost/abc", Class::Media),
             (Method::GET, "/_matrix/client/v1/media/download/localhost/abc", Class::Media),
             (Method::GET, "/_matrix/client/v1/media/thumbnail/localhost/abc", Class::Media),
+            (Method::GET, "/_matrix/client/v1/media/preview_url", Class::Previews),
             (Method::GET, "/_matrix/client/v1/media/config", Class::Other),
             (Method::GET, "/_matrix/client/versions", Class::Other),
             (Method::GET, "/", Class::Other),

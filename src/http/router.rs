@@ -223,6 +223,7 @@ fn client_v1() -> Router<Arc<App>> {
 fn media_v1() -> Router<Arc<App>> {
     Router::new()
         .route("/media/config", get(media::config))
+        .route("/media/preview_url", get(media::preview))
         .route("/media/download/{serverName}/{mediaId}", get(media::download))
         .route("/media/download/{serverName}/{mediaId}/{fileName}", get(media::download_as))
         .route("/media/thumbnail/{serverName}/{mediaId}", get(media::thumbnail))
@@ -242,6 +243,7 @@ fn media_v3() -> Router<Arc<App>> {
         .route("/download/{serverName}/{mediaId}", get(media::frozen))
         .route("/download/{serverName}/{mediaId}/{fileName}", get(media::frozen))
         .route("/thumbnail/{serverName}/{mediaId}", get(media::frozen))
+        .route("/preview_url", get(media::frozen))
 }
 
 /// Any web client may use this server (client-server API, "Web Browser Clients").

@@ -66,12 +66,12 @@ impl Media {
         Ok(ids)
     }
 
-    /// Deletes uploads, then the files that nobody else has uploaded. Who calls this holds all contents.
-    async fn erase_uploads(&self, user: UserNum, media_ids: &[String]) -> Result<()> {
+    /// Deletes uploads, then the files that nobody else has uploaded. Who calls this holds all contents, and nobody
+    /// else writes the user's usage meanwhile.
+    pub(super) async fn erase_uploads(&self, user: UserNum, media_ids: &[String]) -> Result<()> {
         let latest = self.store.latest();
         let mut commit = Commit::new(LogEntry::Housekeeping);
         let mut uses: BTreeMap<ContentHash, u64> = BTreeMap::new();
-        // Closed, nobody else writes it.
         let mut usage = self.usage(user)?;
         for media_id in media_ids {
             let row: Option<MediaRow> = latest.get_row(Family::Index, &media_key(media_id))?;

@@ -10,6 +10,7 @@ pub mod folder;
 mod incoming;
 mod locks;
 mod open;
+mod previews;
 pub mod rows;
 mod thumbnail;
 mod upload;
@@ -22,11 +23,13 @@ use tokio::sync::Notify;
 use self::{
     folder::Folder,
     locks::{Locks, Uploading},
+    previews::PreviewLock,
     rows::content_key,
     thumbnail::Thumbnails,
 };
 pub use self::{
     open::Opened,
+    previews::PreviewPicture,
     thumbnail::{Method, Thumbnail, Wanted},
     upload::{Announced, Described},
 };
@@ -50,6 +53,7 @@ pub struct Media {
     /// Tells those who wait for an announced upload that one has come.
     arrivals: Notify,
     thumbnails: Thumbnails,
+    preview_lock: PreviewLock,
 }
 
 impl Media {
@@ -72,6 +76,7 @@ impl Media {
             uploading: Arc::default(),
             arrivals: Notify::new(),
             thumbnails: Thumbnails::default(),
+            preview_lock: PreviewLock::default(),
         })
     }
 

@@ -27,6 +27,9 @@ pub enum NetError {
     /// The other side can't be reached, or does not answer.
     #[error("the request failed: {0}")]
     Failed(#[from] reqwest::Error),
+    /// The other side has nothing to give.
+    #[error("the answer has status {0}")]
+    Status(u16),
     /// The answer is too large.
     #[error("the answer is too large")]
     TooLarge,
@@ -44,7 +47,7 @@ pub struct Answer {
 /// Asks other servers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
-    http: reqwest::Client,
+    pub(super) http: reqwest::Client,
     private: bool,
 }
 
@@ -80,7 +83,7 @@ impl HttpClient {
     }
 
     /// An address whose host is a number never meets the resolver.
-    fn checked(&self, url: &str) -> Result<Url, NetError> {
+    pub(super) fn checked(&self, url: &str) -> Result<Url, NetError> {
         let refused = || NetError::Address(url.to_owned());
         let parsed = Url::parse(url).map_err(|_| refused())?;
         let host = parsed.host_str().ok_or_else(refused)?;

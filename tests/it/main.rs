@@ -50,6 +50,7 @@ mod transactions;
 mod typing;
 mod unread;
 mod upgrade;
+mod url_previews;
 mod user_data;
 mod user_directory;
 mod web;
