@@ -9,7 +9,7 @@ use crate::{
     config::Config,
     event::SigningKey,
     media::Media,
-    net::NetError,
+    net::{Keyring, NetError, PeerOptions, Peers},
     outbound,
     previews::Previews,
     rooms::Rooms,
@@ -33,6 +33,10 @@ pub struct App {
     pub media: Arc<Media>,
     /// Previews of pages.
     pub previews: Previews,
+    /// Requests to other servers.
+    pub peers: Arc<Peers>,
+    /// The keys of servers.
+    pub keyring: Arc<Keyring>,
     /// Rooms.
     pub rooms: Rooms,
     stopping: watch::Sender<bool>,
@@ -44,6 +48,9 @@ pub enum BuildError {
     /// The database can't be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The file with further certificate authorities can't be read.
+    #[error("federation.extra_ca_file: {0}")]
+    Authorities(String),
     /// Nothing can be asked over HTTP, since the system's certificates can't be read or the like.
     #[error("no HTTP client: {0}")]
     Net(#[from] NetError),
@@ -82,6 +89,16 @@ impl App {
             config.media.clone(),
         )?);
         let signing_key = SigningKey::from_bytes(&signing_key).ok_or(StoreError::Malformed(Family::Meta))?;
+        let signing_key = Arc::new(signing_key);
+        let peers = Peers::new(config.server_name.clone(), signing_key.clone(), peer_options(&config)?, clock.clone())?;
+        let peers = Arc::new(peers);
+        let old_keys = store.latest().get_row(Family::Meta, &keys::meta("old_signing_keys"))?.unwrap_or_default();
+        let keyring = Arc::new(Keyring::new(
+            (store.clone(), peers.clone(), clock.clone()),
+            config.server_name.clone(),
+            signing_key.clone(),
+            old_keys,
+        ));
         let trie_secret = stored_secret(&store, "trie_secret", || randomness.bytes::<32>().to_vec())?;
         let trie_secret = trie_secret.as_slice().try_into().map_err(|_| StoreError::Malformed(Family::Meta))?;
         let previews = Previews::new(media.clone(), clock.clone(), config.url_previews.clone())?;
@@ -89,7 +106,7 @@ impl App {
             (store.clone(), users.clone(), media.clone()),
             config.server_name.clone(),
             (clock.clone(), randomness.clone()),
-            Arc::new(signing_key),
+            signing_key,
             trie_secret,
         );
         Ok(Arc::new(Self {
@@ -100,6 +117,8 @@ impl App {
             users,
             media,
             previews,
+            peers,
+            keyring,
             rooms,
             stopping: watch::Sender::new(false),
         }))
@@ -136,6 +155,22 @@ impl App {
         // The sender lives as long as `self`, so waiting can't fail.
         let _ = self.stopping.subscribe().wait_for(|&stopping| stopping).await;
     }
+}
+
+/// How other servers are asked.
+fn peer_options(config: &Config) -> Result<PeerOptions, BuildError> {
+    let federation = &config.federation;
+    let extra_authorities = match &federation.extra_ca_file {
+        Some(path) => crate::net::certificates(path).map_err(BuildError::Authorities)?,
+        None => Vec::new(),
+    };
+    Ok(PeerOptions {
+        private: federation.allow_private_addresses,
+        extra_authorities,
+        enabled: federation.enabled,
+        blocked: federation.blocked_servers.clone(),
+        overrides: config.testing.addresses.clone(),
+    })
 }
 
 fn check_server_name(store: &Store, config: &Config) -> Result<(), BuildError> {

@@ -4,6 +4,7 @@
 //! command-line flags. A `Config` that exists has been checked whole: nobody checks it again.
 
 mod error;
+mod federation;
 mod layer;
 mod services;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
 pub use error::ConfigError;
+pub use federation::{Federation, Testing, Tls};
 use layer::{Layer, Text};
 pub use services::{Calls, Contact, UrlPreviews, WellKnown};
 
@@ -57,6 +59,9 @@ pub struct Config {
     pub url_previews: UrlPreviews,
     pub well_known: WellKnown,
     pub calls: Calls,
+    pub tls: Tls,
+    pub federation: Federation,
+    pub testing: Testing,
     pub log: Log,
 }
 
@@ -158,6 +163,9 @@ impl Default for Config {
             url_previews: UrlPreviews::default(),
             well_known: WellKnown::default(),
             calls: Calls::default(),
+            tls: Tls::default(),
+            federation: Federation::default(),
+            testing: Testing::default(),
             log: Log { level: "info".to_owned(), format: LogFormat::Text },
         };
         config.public_baseurl = config.derived_baseurl();
@@ -250,18 +258,25 @@ impl Config {
         if let Err((key, reason)) = self.well_known.check().and_then(|()| self.calls.check()) {
             return refuse(key, reason);
         }
-        let beyond = self.listen.iter().find(|address| !address.ip().is_loopback());
-        match beyond {
-            Some(address) if registration.mode == RegistrationMode::Open && !registration.allow_open_to_the_world => {
-                // The mode may well be the default: what the operator wrote is `listen`.
-                let reason = format!(
-                    "is \"open\" while `listen` has {address}, which others can reach: set it to \"token\" or \"closed\", \
-                     or set `registration.allow_open_to_the_world = true`"
-                );
-                Err(ConfigError::at(figment, "listen", "registration.mode", &reason))
-            }
-            _ => Ok(()),
+        if let Err((key, reason)) = self.tls.check().and_then(|()| self.federation.check()) {
+            return refuse(key, reason);
         }
+        let public = |address: &&SocketAddr| !address.ip().is_loopback();
+        let beyond = self.listen.iter().find(public).map(|address| ("listen", address));
+        let beyond = beyond.or_else(|| self.tls.listen.iter().find(public).map(|address| ("tls.listen", address)));
+        let Some((key, address)) = beyond else { return Ok(()) };
+        if !self.testing.addresses.is_empty() {
+            return refuse("testing.addresses", "is for tests, in which every listener is on loopback");
+        }
+        if registration.mode == RegistrationMode::Open && !registration.allow_open_to_the_world {
+            // The mode may well be the default: what the operator wrote is the address.
+            let reason = format!(
+                "is \"open\" while `{key}` has {address}, which others can reach: set it to \"token\" or \"closed\", \
+                 or set `registration.allow_open_to_the_world = true`"
+            );
+            return Err(ConfigError::at(figment, key, "registration.mode", &reason));
+        }
+        Ok(())
     }
 }
 

@@ -1,9 +1,12 @@
 //! What everything else stands on: named values, names and numbers, the log.
 
+use ruma::ServerName;
+
 use super::{Database, Report, report, row};
 use crate::{
-    event::SigningKey,
+    event::{PublicKey, SigningKey},
     ids::{EventNum, Position, RoomNum},
+    net::keys::{OldKey, RemoteKeysRow},
     rooms::rows::EventMeta,
     store::{
         FOLLOWERS, Family, LogEntry, Read, StoreError,
@@ -32,6 +35,12 @@ pub(super) fn check_meta(db: &Database<'_>, report: &mut Report) -> Result<(), S
             b"server_name" => {}
             b"signing_key" if SigningKey::from_bytes(value).is_none() => report.wrong(place(), "it is no key"),
             b"signing_key" => {}
+            b"old_signing_keys" => {
+                let old = row::<Vec<OldKey>>(Family::Meta, key, value, report).unwrap_or_default();
+                if old.iter().any(|old| PublicKey::from_base64(&old.key).is_none()) {
+                    report.wrong(place(), "one of them is no key");
+                }
+            }
             _ if is_follower(key) => {
                 let done = row::<Position>(Family::Meta, key, value, report);
                 if done.is_some_and(|done| done > position || done.0 + 1 < db.log_start.0) {
@@ -96,6 +105,23 @@ pub(super) fn check_names(db: &Database<'_>, report: &mut Report) -> Result<(), 
         if !matches!(key.first(), Some(b'r' | b'R' | b'u' | b'U')) {
             report.wrong(report::row(Family::Names, key), "its kind is unknown");
         }
+    }
+    Ok(())
+}
+
+/// `remote_keys`: each row is of a server, and holds keys.
+pub(super) fn check_remote_keys(db: &Database<'_>, report: &mut Report) -> Result<(), StoreError> {
+    let mut rows = db.snapshot.scan(Family::RemoteKeys, &[], &[]);
+    while let Some((key, value)) = rows.next()? {
+        let place = || format!("remote_keys {}", String::from_utf8_lossy(key));
+        if !str::from_utf8(key).is_ok_and(|name| <&ServerName>::try_from(name).is_ok()) {
+            report.wrong(place(), "it is of no server");
+        }
+        let Some(row) = row::<RemoteKeysRow>(Family::RemoteKeys, key, value, report) else { continue };
+        if row.keys.values().any(|(key, _)| PublicKey::from_base64(key).is_none()) {
+            report.wrong(place(), "one of its keys is none");
+        }
+        report.count("servers with keys", 1);
     }
     Ok(())
 }

@@ -60,6 +60,7 @@ pub fn check(store: &Store) -> Result<Report, StoreError> {
     base::check_meta(&db, &mut report)?;
     base::check_names(&db, &mut report)?;
     base::check_log(&db, &mut report)?;
+    base::check_remote_keys(&db, &mut report)?;
     events::check_ids(&db, &mut report)?;
     for room in 1..=db.last_room {
         room::check(&db, RoomNum(room), &mut report)?;

@@ -4,6 +4,7 @@
 
 mod backup;
 mod check;
+mod key;
 mod report;
 mod room;
 mod serve;
@@ -89,6 +90,9 @@ enum Command {
         #[arg(value_name = "DIR")]
         target: PathBuf,
     },
+    /// Change the key that a stopped server signs with
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Make, change and end accounts, while the server is stopped
     #[command(subcommand)]
     User(user::UserCommand),
@@ -130,6 +134,7 @@ fn dispatch(mut cli: Cli) -> Result<(), Box<dyn Error>> {
         Command::Room { command } => room::run(&config, command),
         Command::Report(command) => report::run(config, command),
         Command::Backup { target } => backup::run(&config, &target),
+        Command::Key(command) => key::run(&config, command),
         Command::User(command) => user::run(config, command),
         Command::Token(command) => token::run(config, command),
     }

@@ -43,6 +43,17 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
         let (app, routes) = (app.clone(), routes.clone());
         servers.spawn(async move { http::serve(listener, routes, Patience::default(), app.stopped()).await });
     }
+    if let (false, Some(cert), Some(key)) = (config.tls.listen.is_empty(), &config.tls.cert, &config.tls.key) {
+        let tls = http::tls::acceptor(cert, key)?;
+        for &address in &config.tls.listen {
+            let listener = bind(address).await?;
+            tracing::info!(address = %listener.local_addr()?, "listening with TLS");
+            let (app, routes, tls) = (app.clone(), routes.clone(), tls.clone());
+            servers.spawn(async move {
+                http::serve_tls(listener, tls, routes, Patience::default(), app.stopped()).await;
+            });
+        }
+    }
     announce(&config, &addresses);
     stop.await;
     tracing::info!("stopping");

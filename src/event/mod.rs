@@ -21,7 +21,7 @@ pub use error::FormatError;
 pub use fields::EventFields;
 pub use pdu::Pdu;
 pub use redact::redact_pdu;
-pub use signing::{SigningKey, is_signed_by};
+pub use signing::{PublicKey, SigningKey, is_signed_by, is_signed_with};
 pub use stored::StoredEvent;
 pub use versions::{DEFAULT_VERSION, offered, rules};
 

@@ -57,6 +57,63 @@ impl SigningKey {
     }
 }
 
+impl SigningKey {
+    /// Signs a JSON object, beside those who have signed it already.
+    pub fn sign_object(&self, entity: &str, object: &mut CanonicalJsonObject) {
+        let mut signatures = match object.remove("signatures") {
+            Some(CanonicalJsonValue::Object(signatures)) => signatures,
+            _ => CanonicalJsonObject::new(),
+        };
+        let signature = self.sign_base64(to_sign(object).as_bytes());
+        let mut own = match signatures.remove(entity) {
+            Some(CanonicalJsonValue::Object(own)) => own,
+            _ => CanonicalJsonObject::new(),
+        };
+        own.insert(self.id.to_string(), signature.into());
+        signatures.insert(entity.to_owned(), CanonicalJsonValue::Object(own));
+        object.insert("signatures".to_owned(), CanonicalJsonValue::Object(signatures));
+    }
+}
+
+/// The text of an object that is signed.
+fn to_sign(object: &CanonicalJsonObject) -> String {
+    let mut signed = object.clone();
+    signed.remove("signatures");
+    signed.remove("unsigned");
+    CanonicalJsonValue::Object(signed).to_string()
+}
+
+/// The public half of a server's Ed25519 key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublicKey(ed25519_dalek::VerifyingKey);
+
+impl PublicKey {
+    /// A key in base64 of either alphabet; `None` if it is none.
+    pub fn from_base64(base64: &str) -> Option<Self> {
+        verifying_key(base64.trim_end_matches('=')).map(Self)
+    }
+
+    /// In unpadded base64.
+    pub fn to_base64(&self) -> String {
+        STANDARD_NO_PAD.encode(self.0.as_bytes())
+    }
+
+    /// Whether it has signed a message; the signature is in base64.
+    pub fn has_signed(&self, message: &[u8], signature: &str) -> bool {
+        let bytes = STANDARD_NO_PAD.decode(signature.trim_end_matches('=')).ok();
+        let signature = bytes.and_then(|bytes| ed25519_dalek::Signature::from_slice(&bytes).ok());
+        signature.is_some_and(|signature| self.0.verify_strict(message, &signature).is_ok())
+    }
+}
+
+/// Whether an entity has signed a JSON object with the key of an ID.
+pub fn is_signed_with(object: &CanonicalJsonObject, entity: &str, key_id: &str, key: &PublicKey) -> bool {
+    let signatures = object.get("signatures").and_then(CanonicalJsonValue::as_object);
+    let of_entity = signatures.and_then(|signatures| signatures.get(entity)?.as_object());
+    let signature = of_entity.and_then(|signatures| signatures.get(key_id)?.as_str());
+    signature.is_some_and(|signature| key.has_signed(to_sign(object).as_bytes(), signature))
+}
+
 fn key_id(version: &str) -> Option<OwnedServerSigningKeyId> {
     ServerSigningKeyId::parse(format!("ed25519:{version}")).ok()
 }

@@ -10,9 +10,11 @@ pub mod rate_limit;
 mod restrictions;
 mod router;
 mod server;
+pub mod tls;
 mod web;
+pub mod x_matrix;
 
 pub use self::{
     router::{protected, router},
-    server::serve,
+    server::{serve, serve_tls},
 };

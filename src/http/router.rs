@@ -26,7 +26,7 @@ pub fn router(app: Arc<App>) -> Router {
         .nest("/_matrix/client/v1", client_v1().layer(compress::compress()).merge(media_v1()))
         .nest("/_matrix/client/unstable", client_unstable())
         .nest("/.well-known/matrix", well_known())
-        .route("/_matrix/federation/v1/openid/userinfo", get(federation::openid::userinfo))
+        .merge(federation::routes())
         .nest("/_matrix/media/r0", media_v3())
         .nest("/_matrix/media/v1", media_v3().route("/create", post(media::create)))
         .nest("/_matrix/media/v3", media_v3())

@@ -16,8 +16,13 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::Semaphore,
+};
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use super::limits::{MAX_CONNECTIONS, Patience};
@@ -29,8 +34,29 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
 /// How often a connection of HTTP/2 is asked whether somebody is there, and how long for an answer.
 const PING: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(20));
 
-/// Serves `router` on `listener` until `shutdown` ends; then lets running requests end.
+/// Serves `router` on `listener` by plain HTTP until `shutdown` ends; then lets running requests end.
 pub async fn serve(listener: TcpListener, router: Router, patience: Patience, shutdown: impl Future<Output = ()>) {
+    serve_by(listener, None, router, patience, shutdown).await;
+}
+
+/// The same by HTTPS.
+pub async fn serve_tls(
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    router: Router,
+    patience: Patience,
+    shutdown: impl Future<Output = ()>,
+) {
+    serve_by(listener, Some(tls), router, patience, shutdown).await;
+}
+
+async fn serve_by(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    patience: Patience,
+    shutdown: impl Future<Output = ()>,
+) {
     let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
     let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -68,12 +94,16 @@ pub async fn serve(listener: TcpListener, router: Router, patience: Patience, sh
                 answer(router.clone(), request, address)
             }
         });
-        let connection = builder.serve_connection(TokioIo::new(Box::pin(stream)), service);
-        let connection = graceful.watch(connection.into_owned());
+        let (builder, tls, watcher) = (builder.clone(), tls.clone(), graceful.watcher());
         tokio::spawn(async move {
-            tokio::select! {
+            let converse = async {
+                let Some(stream) = secured(tls, Box::pin(stream), patience.head).await else { return };
+                let connection = builder.serve_connection(TokioIo::new(stream), service);
                 // An error here is a client that broke off; it has nobody left to be told.
-                _ = connection => {}
+                let _ = watcher.watch(connection.into_owned()).await;
+            };
+            tokio::select! {
+                () = converse => {}
                 () = silence(&asked, patience.head) => {}
             }
             drop(permit);
@@ -83,6 +113,22 @@ pub async fn serve(listener: TcpListener, router: Router, patience: Patience, sh
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time and were cut off");
     }
+}
+
+/// A connection to read from and write to.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// The connection with TLS on it, if there is to be any; `None` for a client that speaks none.
+async fn secured(
+    tls: Option<TlsAcceptor>,
+    stream: impl Stream + 'static,
+    patience: Duration,
+) -> Option<Box<dyn Stream>> {
+    let Some(tls) = tls else { return Some(Box::new(stream)) };
+    let accepted = tokio::time::timeout(patience, tls.accept(stream)).await.ok()?.ok()?;
+    Some(Box::new(accepted))
 }
 
 /// Ends if nothing was asked in time. hyper counts from the first bytes that tell it which HTTP this is.

@@ -33,6 +33,35 @@ pub enum NetError {
     /// The answer is too large.
     #[error("the answer is too large")]
     TooLarge,
+    /// The answer did not come in time.
+    #[error("there was no answer in time")]
+    Slow,
+    /// No connection can be made.
+    #[error("no connection: {0}")]
+    Connect(String),
+    /// TLS can't be set up.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The connection broke, or what came was no HTTP.
+    #[error("HTTP: {0}")]
+    Http(#[from] hyper::Error),
+    /// A request on a connection of the pool failed.
+    #[error("the request failed: {0}")]
+    Request(String),
+}
+
+impl NetError {
+    /// With the causes, which the error's own words leave out.
+    pub(super) fn request(error: hyper_util::client::legacy::Error) -> Self {
+        let mut words = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            words.push_str(": ");
+            words.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Self::Request(words)
+    }
 }
 
 /// What the other side answered.

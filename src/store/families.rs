@@ -15,7 +15,8 @@ const WAL_BYTES: u64 = 64 << 20;
 
 macro_rules! families {
     ($($(#[$doc:meta])* $name:ident = $text:literal),* $(,)?) => {
-        /// A column family. Keys start with a 4-byte room or user number, but for `Meta`, `Names`, `Log` and `Outbox`.
+        /// A column family. Keys start with a 4-byte room or user number, but for `Meta`, `Names`, `Log` and
+        /// `RemoteKeys`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Family {
             $($(#[$doc])* $name),*
@@ -62,12 +63,14 @@ families! {
     Feed = "feed",
     /// Room, position → receipt.
     Ephemeral = "ephemeral",
+    /// Server → the keys that it signs with.
+    RemoteKeys = "remote_keys",
 }
 
 impl Family {
     fn prefix_bytes(self) -> Option<usize> {
         match self {
-            Self::Meta | Self::Names | Self::Log => None,
+            Self::Meta | Self::Names | Self::Log | Self::RemoteKeys => None,
             _ => Some(4),
         }
     }

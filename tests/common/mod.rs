@@ -10,12 +10,14 @@
 #![allow(dead_code, reason = "not every test binary calls all of it")]
 
 mod client;
+pub mod federation;
 mod room;
 mod server;
 
 #[allow(unused_imports, reason = "the same")]
 pub use self::{
     client::{Answer, TestClient, encode},
+    federation::{Federation, Peer},
     room::TestRoom,
     server::{Builder, PASSWORD, TestServer},
 };

@@ -1,8 +1,9 @@
 //! A server: the whole `App` behind its router, on a folder and a port of its own.
 
 use std::{
+    net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -30,6 +31,9 @@ pub struct Builder {
     clock: Clock,
     patience: Patience,
     routes: Router<Arc<App>>,
+    tls: Option<SocketAddr>,
+    /// What listens there before the first start, so that nobody else gets the port.
+    tls_listener: Mutex<Option<TcpListener>>,
 }
 
 impl Builder {
@@ -48,6 +52,13 @@ impl Builder {
     /// Another patience with slow clients.
     pub fn patience(mut self, patience: Patience) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// Listens there by TLS as well.
+    pub fn tls(mut self, listener: TcpListener) -> Self {
+        self.tls = Some(listener.local_addr().expect("a bound address"));
+        self.tls_listener = Mutex::new(Some(listener));
         self
     }
 
@@ -88,6 +99,7 @@ struct Running {
     base_url: String,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
+    serving_tls: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -101,9 +113,25 @@ impl Running {
             let _ = stopped.await;
         };
         let router = http::router(app.clone()).merge(http::protected(app.clone(), setup.routes.clone()));
+        let serving_tls = match setup.tls {
+            Some(address) => Some(Self::start_tls(setup, &app, address, router.clone()).await),
+            None => None,
+        };
         let serving = tokio::spawn(http::serve(listener, router, setup.patience, until));
         app.start();
-        Self { app, base_url, stop, serving }
+        Self { app, base_url, stop, serving, serving_tls }
+    }
+
+    async fn start_tls(setup: &Builder, app: &Arc<App>, address: SocketAddr, router: Router) -> JoinHandle<()> {
+        let waiting = setup.tls_listener.lock().unwrap().take();
+        let listener = match waiting {
+            Some(listener) => listener,
+            None => TcpListener::bind(address).await.expect("the port is free again"),
+        };
+        let (cert, key) = (super::federation::tls_file("cert.pem"), super::federation::tls_file("key.pem"));
+        let tls = http::tls::acceptor(&cert, &key).expect("a certificate");
+        let (app, patience) = (app.clone(), setup.patience);
+        tokio::spawn(async move { http::serve_tls(listener, tls, router, patience, app.stopped()).await })
     }
 }
 
@@ -117,7 +145,14 @@ impl TestServer {
         let mut config = Config::default();
         config.rate_limits.enabled = false;
         config.registration.allow_guests = true;
-        Builder { config, clock: Clock::System, patience: Patience::default(), routes: Router::new() }
+        Builder {
+            config,
+            clock: Clock::System,
+            patience: Patience::default(),
+            routes: Router::new(),
+            tls: None,
+            tls_listener: Mutex::new(None),
+        }
     }
 
     /// Stops the server and starts it again on the same folder. Clients from before have the old address.
@@ -132,6 +167,9 @@ impl TestServer {
         let _ = running.stop.send(());
         running.app.stop();
         running.serving.await.expect("the server ends");
+        if let Some(serving) = running.serving_tls {
+            serving.await.expect("the server ends");
+        }
         running.app.store.close();
         let mut app = running.app;
         // Connections that end, and jobs of the password pool, may hold it for a moment.

@@ -11,6 +11,7 @@ mod check;
 mod compression;
 mod directory;
 mod discovery;
+mod federation;
 mod forks;
 mod history;
 mod hostile;

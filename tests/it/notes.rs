@@ -1,4 +1,4 @@
-//! Holds `spec-notes/client-api.md` to what the server does.
+//! Holds `spec-notes/client-api.md` and `spec-notes/federation.md` to what the server does.
 
 use reqwest::Method;
 
@@ -43,12 +43,19 @@ fn fill(path: &str) -> String {
 
 #[tokio::test]
 async fn what_the_page_calls_served_is_routed_and_the_rest_is_not() {
-    let page = include_str!("../../spec-notes/client-api.md");
+    check_page("client-api.md", include_str!("../../spec-notes/client-api.md"), 160).await;
+    check_page("federation.md", include_str!("../../spec-notes/federation.md"), 30).await;
+}
+
+async fn check_page(name: &str, page: &str, at_least: usize) {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let exists = |name: &str| folder.join(format!("it/{name}.rs")).exists() || folder.join(name).is_dir();
+    let exists = |name: &str| {
+        folder.join(format!("it/{name}.rs")).exists()
+            || [&format!("it/{name}"), name].iter().any(|path| folder.join(path).is_dir())
+    };
     let server = TestServer::start().await;
     let rows = rows(page);
-    assert!(rows.len() > 160, "the test reads too little: {} rows", rows.len());
+    assert!(rows.len() > at_least, "the test reads too little: {} rows", rows.len());
     let mut wrong = Vec::new();
     for Row { method, path, served, tried_by } in rows {
         let answer = Answer::to(server.anonymous().request(method.clone(), &path)).await;
@@ -62,7 +69,7 @@ async fn what_the_page_calls_served_is_routed_and_the_rest_is_not() {
         let missing = tried_by.iter().filter(|name| !exists(name));
         wrong.extend(missing.map(|name| format!("{method} {path}: there is no tests/it/{name}.rs nor tests/{name}")));
     }
-    assert!(wrong.is_empty(), "spec-notes/client-api.md needs a change:\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "spec-notes/{name} needs a change:\n{}", wrong.join("\n"));
 }
 
 #[tokio::test]

@@ -1,0 +1,78 @@
+//! HTTP/1.1 on the connections of `connect`: answers are bounded in size.
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::Incoming;
+use hyper::http::{HeaderMap, Request, Uri, header};
+
+use super::{
+    NetError,
+    connect::{Connect, Target},
+};
+
+/// The name that this program gives itself.
+pub(super) const USER_AGENT: &str = concat!("Salon/", env!("CARGO_PKG_VERSION"));
+
+/// Something that is fetched once, on a connection of its own.
+pub(super) struct Fetch<'a> {
+    pub uri: &'a Uri,
+    pub max_answer: usize,
+}
+
+/// An answer with its headers.
+pub(super) struct Fetched {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// Fetches an address by HTTPS. The caller bounds the time.
+pub(super) async fn get(connect: &Connect, fetch: Fetch<'_>) -> Result<Fetched, NetError> {
+    let refused = || NetError::Address(fetch.uri.to_string());
+    let host = fetch.uri.host().ok_or_else(refused)?;
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let port = fetch.uri.port_u16().unwrap_or(443);
+    let target = match bare.parse() {
+        Ok(address) => Target::Address(std::net::SocketAddr::new(address, port)),
+        Err(_) => Target::Name(bare.to_owned(), port),
+    };
+    let stream = connect.to(&[target], bare).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
+    let authority = fetch.uri.authority().ok_or_else(refused)?.as_str();
+    let path = fetch.uri.path_and_query().map_or("/", |path| path.as_str());
+    let request = Request::get(path).header(header::HOST, authority).header(header::USER_AGENT, USER_AGENT);
+    let request = request.body(Empty::<Bytes>::new()).map_err(|_| refused())?;
+    let asking = async {
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let body = read(body, fetch.max_answer).await?;
+        Ok(Fetched { status: head.status.as_u16(), headers: head.headers, body })
+    };
+    tokio::pin!(connection);
+    tokio::pin!(asking);
+    tokio::select! {
+        answer = &mut asking => answer,
+        ended = &mut connection => {
+            ended?;
+            asking.await
+        }
+    }
+}
+
+/// Reads a body that may have so many bytes.
+pub(super) async fn read(mut body: Incoming, max: usize) -> Result<Bytes, NetError> {
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            if read.len() + data.len() > max {
+                return Err(NetError::TooLarge);
+            }
+            read.extend_from_slice(&data);
+        }
+    }
+    Ok(read.freeze())
+}
+
+/// A body that is at hand.
+pub(super) fn body(bytes: Vec<u8>) -> Full<Bytes> {
+    Full::new(bytes.into())
+}

@@ -1,0 +1,340 @@
+//! Signed requests to other servers (server-server API, "Request Authentication").
+//!
+//! Invariant: what another server answers is bounded in size and time, and one that can't be reached is not asked
+//! again at once.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Method, Request,
+    http::{Uri, header},
+};
+use hyper_util::{
+    client::legacy::{
+        Client,
+        connect::{Connected, Connection},
+    },
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+};
+use ruma::{
+    CanonicalJsonObject, CanonicalJsonValue, OwnedServerName, ServerName,
+    events::room::server_acl::RoomServerAclEventContent,
+};
+use rustls::pki_types::CertificateDer;
+use serde::{Deserialize, de::DeserializeOwned};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use super::{NetError, connect::Connect, discovery::Discovery, dns::Dns, health::Health, https};
+use crate::{clock::Clock, event::SigningKey};
+
+/// Idle connections are closed after this time.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// How requests to other servers are made.
+#[derive(Clone, Debug, Default)]
+pub struct PeerOptions {
+    /// Whether servers may stand in private networks.
+    pub private: bool,
+    /// Certificate authorities to trust beside the system's.
+    pub extra_authorities: Vec<CertificateDer<'static>>,
+    /// Whether other servers are dealt with at all.
+    pub enabled: bool,
+    /// Servers with which nothing is to be done, as patterns.
+    pub blocked: Vec<String>,
+    /// `host:port` → where a test has it. If there is one, nothing else is there.
+    pub overrides: BTreeMap<String, SocketAddr>,
+}
+
+/// What another server is asked.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    method: Method,
+    path: String,
+    body: Option<CanonicalJsonObject>,
+    timeout: Duration,
+    max_answer: usize,
+}
+
+impl Ask {
+    /// A GET of a path with its query.
+    pub fn get(path: impl Into<String>) -> Self {
+        let timeout = Duration::from_secs(20);
+        Self { method: Method::GET, path: path.into(), body: None, timeout, max_answer: 1 << 20 }
+    }
+
+    /// A PUT of JSON.
+    pub fn put(path: impl Into<String>, body: CanonicalJsonObject) -> Self {
+        Self { method: Method::PUT, body: Some(body), ..Self::get(path) }
+    }
+
+    /// A POST of JSON.
+    pub fn post(path: impl Into<String>, body: CanonicalJsonObject) -> Self {
+        Self { method: Method::POST, body: Some(body), ..Self::get(path) }
+    }
+
+    /// The answer has come whole after this time, or not at all.
+    #[must_use]
+    pub fn within(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The answer may have this many bytes.
+    #[must_use]
+    pub fn up_to(mut self, max_answer: usize) -> Self {
+        self.max_answer = max_answer;
+        self
+    }
+}
+
+/// Why another server gave no good answer.
+#[derive(Debug, thiserror::Error)]
+pub enum PeerError {
+    /// It was not asked, as it could not be reached a moment ago.
+    #[error("{0} could not be reached a moment ago")]
+    Unreachable(OwnedServerName),
+    /// The operator wants no dealings with it.
+    #[error("this server does not deal with {0}")]
+    Blocked(OwnedServerName),
+    /// It can't be reached, or its answer can't be had.
+    #[error("{server}: {error}")]
+    Net {
+        /// Which server.
+        server: OwnedServerName,
+        /// Why.
+        error: NetError,
+    },
+    /// It refused.
+    #[error("{server} answered {status} {errcode}: {message}")]
+    Refused {
+        /// Which server.
+        server: OwnedServerName,
+        /// The HTTP status.
+        status: u16,
+        /// The errcode, empty if there was none.
+        errcode: String,
+        /// Its sentence.
+        message: String,
+    },
+    /// Its answer is not what the specification says.
+    #[error("{server} gave a malformed answer: {why}")]
+    Malformed {
+        /// Which server.
+        server: OwnedServerName,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// Asks other servers in the name of this one.
+pub struct Peers {
+    server_name: OwnedServerName,
+    key: Arc<SigningKey>,
+    http: Client<Connector, Full<Bytes>>,
+    discovery: Arc<Discovery>,
+    enabled: bool,
+    blocked: RoomServerAclEventContent,
+    /// Which servers can be reached.
+    pub health: Health,
+}
+
+impl Peers {
+    /// In the name of `server_name`, signed by its key.
+    pub fn new(
+        server_name: OwnedServerName,
+        key: Arc<SigningKey>,
+        options: PeerOptions,
+        clock: Clock,
+    ) -> Result<Self, NetError> {
+        let blocked = RoomServerAclEventContent::new(true, vec!["*".to_owned()], options.blocked);
+        let enabled = options.enabled;
+        let dns = Dns::new(options.overrides, options.private);
+        let connect = Connect::new(dns.clone(), options.extra_authorities)?;
+        let discovery = Arc::new(Discovery::new(connect.clone(), dns, clock.clone()));
+        let http = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE)
+            .pool_timer(TokioTimer::new())
+            .pool_max_idle_per_host(4)
+            .build(Connector { connect, discovery: discovery.clone() });
+        Ok(Self { server_name, key, http, discovery, enabled, blocked, health: Health::new(clock) })
+    }
+
+    /// Whether the operator lets this server deal with another one.
+    pub fn allows(&self, server: &ServerName) -> bool {
+        self.enabled && server != self.server_name && self.blocked.is_allowed(server)
+    }
+
+    /// Asks a server, signed; its answer as JSON of type `T`.
+    pub async fn ask<T: DeserializeOwned>(&self, server: &ServerName, ask: Ask) -> Result<T, PeerError> {
+        let body = self.ask_raw(server, ask).await?;
+        serde_json::from_slice(&body)
+            .map_err(|error| PeerError::Malformed { server: server.to_owned(), why: error.to_string() })
+    }
+
+    /// Asks a server, signed; its answer's body.
+    pub async fn ask_raw(&self, server: &ServerName, ask: Ask) -> Result<Bytes, PeerError> {
+        if !self.allows(server) {
+            return Err(PeerError::Blocked(server.to_owned()));
+        }
+        if self.health.is_down(server) {
+            return Err(PeerError::Unreachable(server.to_owned()));
+        }
+        let asked = tokio::time::timeout(ask.timeout, self.exchange(server, &ask)).await;
+        let (status, body) = match asked.unwrap_or(Err(NetError::Slow)) {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.health.failed(server);
+                return Err(PeerError::Net { server: server.to_owned(), error });
+            }
+        };
+        self.health.worked(server);
+        if status == 200 { Ok(body) } else { Err(refusal(server, status, &body)) }
+    }
+
+    async fn exchange(&self, server: &ServerName, ask: &Ask) -> Result<(u16, Bytes), NetError> {
+        let refused = || NetError::Address(server.to_string());
+        let uri = format!("matrix://{server}{}", ask.path).parse::<Uri>().map_err(|_| refused())?;
+        let request = Request::builder()
+            .method(ask.method.clone())
+            .uri(uri)
+            .header(header::HOST, self.discovery.delegated(server).await.as_str())
+            .header(header::USER_AGENT, https::USER_AGENT)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::AUTHORIZATION, self.authorization(server, ask));
+        let body = ask.body.as_ref().map(|body| CanonicalJsonValue::Object(body.clone()).to_string());
+        let request = request.body(https::body(body.unwrap_or_default().into_bytes())).map_err(|_| refused())?;
+        let response = self.http.request(request).await.map_err(NetError::request)?;
+        let status = response.status().as_u16();
+        let body = https::read(response.into_body(), ask.max_answer).await?;
+        Ok((status, body))
+    }
+
+    /// The `Authorization` header of a request.
+    fn authorization(&self, server: &ServerName, ask: &Ask) -> String {
+        let request = RequestToSign {
+            method: ask.method.as_str(),
+            uri: &ask.path,
+            origin: &self.server_name,
+            destination: server,
+            content: ask.body.clone(),
+        };
+        let signature = self.key.sign_base64(request.canonical().as_bytes());
+        let (origin, key) = (&self.server_name, self.key.id());
+        format!("X-Matrix origin=\"{origin}\",destination=\"{server}\",key=\"{key}\",sig=\"{signature}\"")
+    }
+}
+
+/// What of a request is signed.
+pub struct RequestToSign<'a> {
+    /// The HTTP method.
+    pub method: &'a str,
+    /// The path with its query, as it was sent.
+    pub uri: &'a str,
+    /// Who asks.
+    pub origin: &'a ServerName,
+    /// Who is asked.
+    pub destination: &'a ServerName,
+    /// The body, if there is one.
+    pub content: Option<CanonicalJsonObject>,
+}
+
+impl RequestToSign<'_> {
+    /// The bytes that are signed.
+    pub fn canonical(self) -> String {
+        let text = |text: &str| CanonicalJsonValue::String(text.to_owned());
+        let mut object = CanonicalJsonObject::from([
+            ("method".to_owned(), text(self.method)),
+            ("uri".to_owned(), text(self.uri)),
+            ("origin".to_owned(), text(self.origin.as_str())),
+            ("destination".to_owned(), text(self.destination.as_str())),
+        ]);
+        object.extend(self.content.map(|content| ("content".to_owned(), CanonicalJsonValue::Object(content))));
+        CanonicalJsonValue::Object(object).to_string()
+    }
+}
+
+fn refusal(server: &ServerName, status: u16, body: &[u8]) -> PeerError {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Body {
+        errcode: String,
+        error: String,
+    }
+    let Body { errcode, error } = serde_json::from_slice(body).unwrap_or_default();
+    let cut = |text: &str, most| text.chars().take(most).collect();
+    let (errcode, message) = (cut(&errcode, 100), cut(&error, 500));
+    PeerError::Refused { server: server.to_owned(), status, errcode, message }
+}
+
+/// Connects to the server whose name is the authority of a `matrix://` address.
+#[derive(Clone)]
+struct Connector {
+    connect: Connect,
+    discovery: Arc<Discovery>,
+}
+
+impl tower::Service<Uri> for Connector {
+    type Response = PeerStream;
+    type Error = NetError;
+    type Future = Pin<Box<dyn Future<Output = Result<PeerStream, NetError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), NetError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let Self { connect, discovery } = self.clone();
+        Box::pin(async move {
+            let refused = || NetError::Address(uri.to_string());
+            let authority = uri.authority().ok_or_else(refused)?.as_str();
+            let server = <&ServerName>::try_from(authority).map_err(|_| refused())?;
+            let destination = discovery.find(server).await;
+            let stream = connect.to(&destination.targets, &destination.certificate).await?;
+            Ok(PeerStream(stream))
+        })
+    }
+}
+
+/// A connection of the pool.
+struct PeerStream(TokioIo<TlsStream<TcpStream>>);
+
+impl Connection for PeerStream {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl hyper::rt::Read for PeerStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: hyper::rt::ReadBufCursor<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl hyper::rt::Write for PeerStream {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,4 @@
+//! Servers among others: each test starts some that speak TLS to each other, or one and peers of the test's own.
+
+mod discovery;
+mod identity;
