@@ -35,7 +35,7 @@ export const composer = (page) => page.getByRole("textbox", { name: /^(Message t
 export async function write(page, text) {
   await composer(page).fill(text);
   // On a touch screen Enter breaks the line.
-  await page.getByRole("button", { name: /^(Send|Envoyer)$/ }).click();
+  await page.getByRole("button", { name: /^(Send|Envoyer|Save)$/ }).click();
 }
 
 export const timeline = (page) => page.getByRole("log");

@@ -93,6 +93,7 @@ export class TimelineState implements Timeline {
     try {
       const set = this.room.sdk.getUnfilteredTimelineSet();
       const found = await attempt(() => this.core.client.getEventTimeline(set, id));
+      if (found) await this.#surround(found);
       this.#anchor = found;
       if (this.#chain().includes(this.#live)) this.#anchor = null;
       else void this.#actions.fetchReactions(this.#events());
@@ -198,6 +199,14 @@ export class TimelineState implements Timeline {
     }
     if (this.#anchor === old) this.#anchor = null;
     this.update();
+  }
+
+  /** What stands around the event that was jumped to, so that it comes with its surroundings. */
+  async #surround(found: EventTimeline): Promise<void> {
+    const pages = [BACK, FORTH].filter((direction) => found !== this.#live && tokenOf(found, direction) !== null);
+    const fetched = pages.map((direction) => this.core.client.paginateEventTimeline(found, { backwards: direction === BACK, limit: PAGE / 2 }));
+    // Without them it stands alone, and they are loaded as one scrolls.
+    await Promise.allSettled(fetched);
   }
 
   async #load(kind: "older" | "newer", end: () => EventTimeline | undefined, direction: Direction): Promise<void> {

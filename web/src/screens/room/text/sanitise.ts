@@ -4,6 +4,7 @@
  */
 import createPurifier, { type Config, type DOMPurify } from "dompurify";
 import { safeHref, targetOf } from "./links";
+import { quiet } from "./quiet";
 
 const TAGS =
   "del h1 h2 h3 h4 h5 h6 blockquote p a ul ol sup sub li b i u strong em s code hr br div table thead tbody tr th td caption pre span img details summary".split(
@@ -45,7 +46,7 @@ export function makeSanitiser(host: Parameters<typeof createPurifier>[0] = windo
   const purifier: DOMPurify = createPurifier(host);
   purifier.addHook("afterSanitizeAttributes", keepListed);
   return (html) => {
-    const fragment = purifier.sanitize(html, CONFIG);
+    const fragment = purifier.sanitize(quiet(html), CONFIG);
     flatten(fragment);
     return fragment;
   };

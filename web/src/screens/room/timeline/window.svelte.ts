@@ -34,6 +34,8 @@ export class RowWindow {
   #height = 0;
   /** How far the end of what is visible is from the end of all, px. */
   #distance = 0;
+  /** Whether the last row is the newest that there is. */
+  #open = true;
   /** Where the rows were last chosen for. */
   #chosenAt = 0;
   readonly #heights: Heights<Row>;
@@ -68,14 +70,18 @@ export class RowWindow {
     };
   };
 
-  /** Other rows are to be shown. Called before the page changes; what is looked at stays where it is. */
-  setRows(rows: readonly Row[]): void {
+  /**
+   * Other rows are to be shown. Called before the page changes; what is looked at stays where it is. `open`: nothing is newer
+   * than the last of them. Only there one stays at the end; where more is merely not loaded, it comes in below what one reads.
+   */
+  setRows(rows: readonly Row[], open: boolean): void {
     const first = this.#firstVisible();
     const key = first < 0 ? null : this.#heights.rows[first]?.key;
     const before = this.#heights.below(first);
     this.#heights.set(rows);
     const now = key ? this.#heights.indexOf(key) : -1;
-    const moved = this.pinned || now < 0 ? 0 : this.#heights.below(now) - before;
+    const moved = this.#staysAtEnd || now < 0 ? 0 : this.#heights.below(now) - before;
+    this.#open = open;
     this.#distance = Math.max(0, this.#distance + moved);
     this.#choose();
     if (moved !== 0) void tick().then(() => this.#shift(moved));
@@ -138,6 +144,10 @@ export class RowWindow {
     return rows[isWhole ? last : last - 1] ?? null;
   }
 
+  get #staysAtEnd(): boolean {
+    return this.pinned && this.#open;
+  }
+
   #firstVisible(): number {
     return this.#heights.at(this.#distance + this.#height - 1);
   }
@@ -181,7 +191,7 @@ export class RowWindow {
       if (index > first) moved += difference;
     }
     if (!changed) return;
-    if (moved !== 0 && !this.pinned) this.#shift(moved);
+    if (moved !== 0 && !this.#staysAtEnd) this.#shift(moved);
     this.#choose();
   }
 }
