@@ -80,6 +80,7 @@ export class Outbox {
     this.#cancelEcho(entry);
     if (this.#inFlight.has(key)) this.#unwanted.add(key);
     this.#replace(entry, null);
+    this.#pump(entry.room);
   }
 
   /** A sync has brought the event. */
@@ -117,7 +118,7 @@ export class Outbox {
     else this.#pump(entry.room);
   }
 
-  /** Uploads go beside each other and beside texts; the message follows when the file is there. */
+  /** Uploads go beside each other and beside texts; the message follows when the file, and those before it, are there. */
   async #upload(key: string): Promise<void> {
     const entry = this.#find(key);
     if (!entry?.file) return;
@@ -131,6 +132,7 @@ export class Outbox {
     } catch (cause) {
       const now = this.#find(key);
       if (now) this.#replace(now, { ...now, status: "failed", error: failure(cause), progress: null });
+      this.#pump(entry.room);
     }
   }
 
@@ -147,7 +149,7 @@ export class Outbox {
 
   async #run(room: string): Promise<void> {
     for (let pause = FIRST_PAUSE; !this.#stopped; ) {
-      const entry = this.of(room).find((one) => one.status === "sending" && isReady(one));
+      const entry = nextOf(this.of(room));
       if (!entry) return;
       try {
         const id = await this.#hand(entry);
@@ -252,6 +254,13 @@ export class Outbox {
       this.#rooms.set(room, [...this.of(room), one["status"] === "failed" ? { ...entry, status: "failed", error: failure(null) } : entry]);
     }
   }
+}
+
+/** What goes next: the oldest that is ready, but that a file waits for those that were sent before it. */
+function nextOf(entries: readonly Entry[]): Entry | undefined {
+  const sending = entries.filter((one) => one.status === "sending");
+  const uploading = sending.find((one) => one.file && !isReady(one));
+  return sending.find((one) => isReady(one) && (!one.file || !uploading || sending.indexOf(one) < sending.indexOf(uploading)));
 }
 
 /** Whether its content is there: that of a file comes with the upload. */

@@ -1,6 +1,6 @@
 // Rooms: made, filled with people, talked in by two browsers at once, and left against one's will.
 import assert from "node:assert/strict";
-import { axe, logIn, open, overflows } from "../browser.mjs";
+import { logIn, open } from "../browser.mjs";
 import { Person } from "../salon.mjs";
 
 /** A picture of one red point. */
@@ -125,35 +125,5 @@ export const stories = {
     }
     await beginning.waitFor({ timeout: 5_000 });
     assert.deepEqual(rosa.faults, []);
-  },
-
-  "a room with hostile words pleases axe and fits, in both sizes": async ({ browser, salon }) => {
-    const sven = await Person.register(salon.url, "sven");
-    const room = await sven.createRoom({ preset: "public_chat", visibility: "public", name: "Über­gröẞen­träger­hosen und andere lange Wörter ohne Ende", topic: "x".repeat(400) });
-    await sven.say(room, "\u202eright to left\u202c " + "A".repeat(5_000));
-    await sven.send(room, "m.room.message", {
-      msgtype: "m.text",
-      body: "bad",
-      format: "org.matrix.custom.html",
-      formatted_body: '<img src="https://example.org/track.png" onerror="alert(1)"><a href="javascript:alert(1)">link</a><script>alert(1)</script><b style="position:fixed">bold</b>',
-    });
-    for (const [size, colorScheme] of [["desktop", "dark"], ["phone", "light"]]) {
-      const { page, faults, context } = await open(browser, salon, { size, colorScheme });
-      await logIn(page, "sven");
-      await page.getByRole("navigation").first().waitFor();
-      const address = `/room/${encodeURIComponent(room)}`;
-      const panels = size === "desktop" ? [`${address}?panel=members`, `${address}?panel=settings`] : [];
-      for (const path of ["/rooms", address, ...panels]) {
-        await page.goto(path);
-        await page.getByText(/gröẞen/).filter({ visible: true }).or(page.getByRole("main")).first().waitFor({ state: "attached" });
-        await page.waitForTimeout(1_200);
-        assert.deepEqual(await axe(page), [], `${path} ${size}`);
-        assert.equal(await overflows(page), false, `${path} is too wide on ${size}`);
-      }
-      assert.equal(await page.locator("script:not([src]), [onerror], a[href^='javascript:']").count(), 0);
-      // Reading what others wrote, before it is cleaned, has the policy refuse its handlers and styles: that is no fault of ours.
-      assert.deepEqual(faults.filter((fault) => !/inline (style|event handler)/.test(fault)), []);
-      await context.close();
-    }
   },
 };

@@ -9,6 +9,7 @@ describe("what a policy would refuse", () => {
     expect(quiet("<a x'y onclick=1>z</a>")).toBe("<a x'y>z</a>");
     expect(quiet('<a title=" --><img onerror=1>" style=x>z</a>')).toBe('<a title=" --><img onerror=1>">z</a>');
     expect(quiet("<style>*{display:none}</style>a<svg onload=1><style>b{}</style></svg>")).toBe("a<svg></svg>");
+    expect(quiet('<base href="https://evil.example">a')).toBe('<no-base href="https://evil.example">a');
     expect(quiet("<style><!--</style><img onerror=1>")).toBe("");
   });
   it("leaves the rest as it stands", () => {

@@ -35,6 +35,8 @@ export function renderHtml(html: string, known: Known, sanitise: Sanitiser): Doc
   for (const spoiler of fragment.querySelectorAll<HTMLElement>("[data-mx-spoiler]")) cover(spoiler);
   for (const code of fragment.querySelectorAll("pre")) boxCode(code);
   for (const table of fragment.querySelectorAll("table")) boxTable(table);
+  // A heading of nothing is one to nowhere.
+  for (const heading of fragment.querySelectorAll("h1, h2, h3, h4, h5, h6")) if (!heading.textContent?.trim()) heading.remove();
   linkify(fragment, known);
   return fragment;
 }
