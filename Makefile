@@ -10,7 +10,7 @@ CARGO := cargo
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt crash bench web screenshots web-dev
+.PHONY: help run test lint fmt crash bench web screenshots web-speed web-dev
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,11 @@ screenshots: ## Make web/screenshots anew, of all screens in both sizes and them
 	@scripts/setup test
 	@$(CARGO) build
 	@node web/tests/screenshots.mjs $(CARGO_TARGET_DIR)/debug/salon
+
+web-speed: ## Measure the web client on a slow phone (figures, no verdict)
+	@scripts/setup test
+	@$(CARGO) build
+	@node web/tests/speed.mjs $(CARGO_TARGET_DIR)/debug/salon
 
 web-dev: ## Serve the web client from web/src on port 6168, with a Salon behind it (SALON_URL)
 	@scripts/setup web

@@ -15,10 +15,12 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     rolldownOptions: {
+      // Svelte's custom elements are none of ours; what it does for them at its start keeps them in.
+      treeshake: { moduleSideEffects: [{ test: /svelte\/src\/internal\/client\/dom\/elements\/custom-element\.js/, sideEffects: false }] },
       output: {
         codeSplitting: {
           groups: [
-            { name: "sdk", test: /node_modules[\\/](matrix-js-sdk[\\/]lib[\\/](?!rust-crypto)|matrix-events-sdk|another-json|p-retry|is-network-error|loglevel|jwt-decode|oidc-client-ts|sdp-transform|unhomoglyph|bs58|base-x|content-type|@babel)/ },
+            { name: "sdk", priority: 9, test: /node_modules[\\/](matrix-js-sdk[\\/]lib[\\/](?!rust-crypto)|matrix-events-sdk|another-json|p-retry|is-network-error|loglevel|jwt-decode|oidc-client-ts|sdp-transform|unhomoglyph|bs58|base-x|content-type|@babel)/ },
           ],
         },
       },

@@ -11,8 +11,8 @@ export async function load(): Promise<Entry> {
   // Passwords and their rules are spoken of here too.
   await Promise.all([loadWords("auth"), loadWords("app")]);
   return {
-    show(target) {
-      mount(Inside, { target });
+    show(target, ahead) {
+      mount(Inside, { target, props: { ahead } });
     },
   };
 }

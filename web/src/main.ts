@@ -4,17 +4,26 @@ import "./ui/tokens.css";
 import "./ui/base.css";
 import "./app/preferences.svelte";
 import App from "./App.svelte";
-import { loadWords } from "./i18n/i18n.svelte";
+import { loadInside } from "./app/enter";
+import { session } from "./app/session.svelte";
+import { auth as en } from "./i18n/en/auth";
+import { auth as fr } from "./i18n/fr/auth";
+import { bringWords, loadWords } from "./i18n/i18n.svelte";
 
+// Who is signed in waits for no login page. If it fails, whoever asks next says so.
+if (session.current && !session.current.soft) loadInside().catch(() => {});
+
+// Those of both languages: on a slow line a second turn costs more than the other's words.
+bringWords("auth", { en, fr });
 const target = document.getElementById("app");
 if (target) {
   await loadWords("auth");
   const app = mount(App, {
     target,
     props: {
-      onenter: async (inside) => {
+      onenter: async (inside, ahead) => {
         await unmount(app);
-        inside.show(target);
+        inside.show(target, ahead);
       },
     },
   });

@@ -1,14 +1,22 @@
 /**
  * The way from the login page to what is behind it. Both are built apart from each other, so that the login page carries only
- * as much of Svelte as it needs itself: all that they share is the address and what the browser keeps.
+ * as much of Svelte as it needs itself: all that they share is the address, what the browser keeps, and what is handed over here.
  */
+import { currentLanguage } from "../i18n/i18n.svelte";
+import type { Ahead } from "./ahead";
 
 /** What the build has put behind the login page; `tools/build.mjs` fills it in. */
-declare const BEHIND: { readonly script: string; readonly styles: readonly string[] };
+declare const BEHIND: {
+  readonly script: string;
+  readonly styles: readonly string[];
+  /** What the script loads in any case. */
+  readonly scripts: readonly string[];
+  readonly words: Readonly<Record<string, readonly string[]>>;
+};
 
 export interface Inside {
   /** Shows the app; what was there before is to be gone. */
-  show(target: HTMLElement): void;
+  show(target: HTMLElement, ahead: Ahead | null): void;
 }
 
 let loading: Promise<Inside> | null = null;
@@ -24,8 +32,15 @@ export function loadInside(): Promise<Inside> {
 
 async function load(): Promise<Inside> {
   if (import.meta.env.DEV) return (await import("../inside")).load();
-  const [inside] = await Promise.all([import(/* @vite-ignore */ BEHIND.script) as Promise<typeof import("../inside")>, ...BEHIND.styles.map(loadStyle)]);
+  const { script, styles, scripts, words } = BEHIND;
+  for (const one of [...scripts, ...(words[currentLanguage()] ?? [])]) preload(one);
+  const [inside] = await Promise.all([import(/* @vite-ignore */ script) as Promise<typeof import("../inside")>, ...styles.map(loadStyle)]);
   return inside.load();
+}
+
+/** Where it fails, the import that wants it says so. */
+function preload(href: string): void {
+  document.head.append(Object.assign(document.createElement("link"), { rel: "modulepreload", href }));
 }
 
 function loadStyle(href: string): Promise<void> {

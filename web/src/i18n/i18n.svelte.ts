@@ -61,6 +61,11 @@ export function currentLanguage(): Language {
   return language;
 }
 
+/** Words that came with the page: nothing is loaded for them. */
+export function bringWords(part: Part, brought: Record<Language, Tree>): void {
+  for (const of of Object.keys(LANGUAGES) as Language[]) LOADERS[of][part] = async () => brought[of];
+}
+
 /** Makes a part's words available; returns once they are there. */
 export async function loadWords(part: Part): Promise<void> {
   parts.add(part);

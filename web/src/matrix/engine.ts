@@ -9,6 +9,7 @@ import { ConnectionState } from "./connection.svelte";
 import type { Core, RequestOptions } from "./core";
 import { Drafts } from "./drafts";
 import { Failure, attempt } from "./errors";
+import { FIRST_MESSAGES } from "./first";
 import { FriendsState } from "./friends.svelte";
 import { Http, type HttpOptions } from "./http";
 import { wantsPrivateReceipts } from "./me.svelte";
@@ -23,8 +24,6 @@ import { RoomsState } from "./rooms.svelte";
 import type { SnapshotStore } from "./store";
 import { follow } from "./follow";
 
-/** Messages of each room in the first sync: enough for a screen of them. */
-const FIRST_MESSAGES = 20;
 const REQUEST_TIMEOUT = 60_000;
 /** How long an action waits for a sync to bring what it did. */
 const PATIENCE = 30_000;

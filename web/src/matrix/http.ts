@@ -15,6 +15,8 @@ export interface HttpOptions {
   /** The tokens as they are kept now: another tab may have renewed them. */
   readonly stored?: (() => Tokens | null) | undefined;
   readonly onTokens?: ((tokens: Tokens) => void) | undefined;
+  /** Answers to what will be asked first, by path; null where it is to be asked again. */
+  readonly answers?: ReadonlyMap<string, Promise<Response | null>> | undefined;
   readonly fetch?: typeof globalThis.fetch | undefined;
 }
 
@@ -25,7 +27,7 @@ export class Http {
   readonly baseUrl: string;
   #tokens: Tokens;
   #renewing: Promise<boolean> | null = null;
-  readonly #asked = new Map<string, Promise<Response>>();
+  readonly #asked: Map<string, Promise<Response | null>>;
   #sync: AbortController | null = null;
   readonly #options: HttpOptions;
 
@@ -33,6 +35,7 @@ export class Http {
     this.baseUrl = options.baseUrl;
     this.#tokens = options.tokens;
     this.#options = options;
+    this.#asked = new Map(options.answers);
   }
 
   /** A token that is good now, for requests that are not made by `fetch`. */
@@ -44,29 +47,36 @@ export class Http {
 
   /** Asks for something that will be asked for soon: whoever is first gets the answer. */
   ahead(path: string): void {
+    if (this.#asked.has(path)) return;
     const answer = this.fetch(this.baseUrl + path, { headers: { Authorization: "" } });
     // If it fails, whoever asks is told, or nobody needs to know.
     answer.catch(() => undefined);
-    this.#asked.set(this.baseUrl + path, answer);
+    this.#asked.set(path, answer);
+  }
+
+  /** What was asked ahead, once. */
+  #known(input: RequestInfo | URL, method = "GET"): Promise<Response | null> | undefined {
+    const path = String(input).slice(this.baseUrl.length).replace(/&_cacheBuster=\d+$/, "");
+    const answer = method === "GET" ? this.#asked.get(path) : undefined;
+    this.#asked.delete(path);
+    return answer;
   }
 
   /** `fetch` for the SDK and for ourselves: where a request carries a token, it carries the newest. */
   readonly fetch: typeof globalThis.fetch = async (input, init) => {
+    const known = this.#known(input, init?.method);
+    const answer = known && (await known);
+    if (answer) return answer;
     const headers = new Headers(init?.headers);
     if (!headers.has("Authorization")) return this.#plain(input, init);
-    const ahead = this.#asked.get(String(input));
-    if (ahead && (init?.method ?? "GET") === "GET") {
-      this.#asked.delete(String(input));
-      return ahead;
-    }
     const signal = isSync(input) ? this.#interruptible(init?.signal) : init?.signal;
     const ask = (token: string) => {
       headers.set("Authorization", `Bearer ${token}`);
       return this.#plain(input, { ...init, headers: [...headers], ...(signal && { signal }) });
     };
     const used = await this.token();
-    const answer = await ask(used);
-    if (answer.status !== 401 || !(await this.#isExpired(answer)) || !(await this.#renewed(used))) return answer;
+    const given = await ask(used);
+    if (given.status !== 401 || !(await this.#isExpired(given)) || !(await this.#renewed(used))) return given;
     return ask(this.#tokens.accessToken);
   };
 

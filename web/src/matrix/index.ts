@@ -17,6 +17,8 @@ export interface OpenOptions {
   readonly stored?: () => Tokens | null;
   /** Our server, where it is not the page's own. */
   readonly baseUrl?: string;
+  /** Answers to what the session would ask first, by path. */
+  readonly answers?: ReadonlyMap<string, Promise<Response | null>>;
   /** Where the session's snapshot lies, if not in the browser's database. */
   readonly vault?: Vault;
 }
@@ -31,6 +33,7 @@ export async function openMatrix(session: StoredSession, options: OpenOptions = 
     tokens: session,
     stored: options.stored,
     onTokens: options.onTokens,
+    answers: options.answers,
     store: new SnapshotStore(session.userId, options.vault ?? vaultFor(session), globalThis.localStorage),
   });
   matrix.start();

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Batch, Part } from "./batch";
 import { attempt, failure, orMissing } from "./errors";
+import { FIRST_SYNC } from "./first";
 import { Http } from "./http";
 import { changesFor, changesForDefault, defaultLevel, levelOf } from "./pushrules";
 
@@ -129,6 +130,20 @@ describe("asking ahead", () => {
     const ask = async () => (await http.fetch("http://here/versions", { headers: { Authorization: "x" } })).json();
     expect(await ask()).toEqual({ n: 1 });
     expect(await ask()).toEqual({ n: 2 });
+  });
+
+  it("takes what the login page asked, and asks again where that had no answer", async () => {
+    const fetch = vi.fn(async (_input: RequestInfo | URL, _init?: RequestInit) => Response.json({ from: "anew" }));
+    const answers = new Map<string, Promise<Response | null>>([
+      [FIRST_SYNC, Promise.resolve(Response.json({ from: "login" }))],
+      ["/versions", Promise.resolve(null)],
+    ]);
+    const http = new Http({ baseUrl: "http://here", tokens: { accessToken: "a" }, fetch, answers });
+    const ask = async (path: string) => (await http.fetch(`http://here${path}`, { headers: { Authorization: "x" } })).json();
+    const sync = `${FIRST_SYNC}&_cacheBuster=1795557172883`;
+    expect(await ask(sync)).toEqual({ from: "login" });
+    expect(await ask(sync)).toEqual({ from: "anew" });
+    expect(await ask("/versions")).toEqual({ from: "anew" });
   });
 });
 
