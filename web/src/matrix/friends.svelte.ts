@@ -174,8 +174,9 @@ export class FriendsState implements Friends {
     const { me } = this.core;
     const twice = [...map.superfluous(me, this.#direct, this.#rooms), ...map.deserted(this.#view, this.#direct, this.#rooms)];
     return [
-      ...map.mutual(this.#view).map(({ user, room }) => ({ key: `accept ${room}`, todo: () => this.#ship.accept(user, room) })),
+      ...map.mutual(me, this.#view, this.#rooms).map(({ user, room }) => ({ key: `accept ${room}`, todo: () => this.#ship.accept(user, room) })),
       ...twice.map(({ user, room, kept }) => ({ key: `prune ${room}`, todo: () => this.#ship.prune(user, room, kept) })),
+      ...this.#withdrawn().map((room) => ({ key: `forget ${room.id}`, todo: () => this.#ship.forgetWithdrawn(room, this.#view.friends) })),
       ...this.#toRaise().map(({ user, room }) => ({ key: `raise ${room}`, todo: () => this.#ship.room(room).members.setPower(user, EQUAL) })),
     ];
   }
@@ -192,6 +193,11 @@ export class FriendsState implements Friends {
   #candidates(): map.Candidate[] {
     this.#named = new Set([...this.#direct.values()].flat());
     return [...this.core.rooms.all()].filter((room) => this.#counts(room.id)).map((room) => candidate(room, this.core));
+  }
+
+  /** Requests that were taken back before I had answered them, as when both asked at once and they were quicker to tidy up. */
+  #withdrawn(): RoomState[] {
+    return [...this.core.rooms.all()].filter((room) => room.wasAsked);
   }
 
   /** Friends who joined a conversation of mine and have no power of their own in it yet. */

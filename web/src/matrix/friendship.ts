@@ -84,6 +84,13 @@ export class Friendship {
     await this.leaveBehind(user, [id]);
   }
 
+  /** Lets a request go that was taken back; if we are friends by now, who looks at it is told where that goes on. */
+  async forgetWithdrawn(room: RoomState, friends: ReadonlyMap<UserId, RoomId>): Promise<void> {
+    const kept = friends.get(room.facts.farewell?.by ?? "");
+    if (kept) room.goesOn(kept);
+    await room.forget();
+  }
+
   /** What the server says of somebody's membership at this moment. */
   async askMembership(room: RoomId, user: UserId): Promise<Membership> {
     const content = await orMissing(this.core.request<Content>("GET", path`/_matrix/client/v3/rooms/${room}/state/m.room.member/${user}`), {});

@@ -14,8 +14,8 @@ export interface RoomFacts {
   readonly encrypted: boolean;
   readonly membership: Membership;
   readonly invite: { readonly by: string; readonly at: number; readonly reason: string; readonly direct: boolean } | null;
-  /** `was`: what I was before it; who was only invited has not been put out. */
-  readonly farewell: { readonly kind: "left" | "kicked" | "banned"; readonly by: string; readonly reason: string; readonly was: Membership } | null;
+  /** `was`: what I was before it; who was only invited has not been put out. `direct`: what I was invited to was a conversation. */
+  readonly farewell: { readonly kind: "left" | "kicked" | "banned"; readonly by: string; readonly reason: string; readonly was: Membership; readonly direct: boolean } | null;
   readonly successor: string | null;
   readonly kind: "room" | "space";
 }
@@ -75,7 +75,8 @@ function farewellOf(event: RawEvent | undefined, me: string): RoomFacts["farewel
   const kind = event.content["membership"] === "ban" ? "banned" : by === me ? "left" : "kicked";
   // Servers that don't tell what was before told us of a room that we were in.
   const was = event.unsigned?.["prev_content"] ? previousMembership(event) : "join";
-  return { kind, by, reason: text(event.content["reason"]), was };
+  const direct = record(event.unsigned?.["prev_content"])["is_direct"] === true;
+  return { kind, by, reason: text(event.content["reason"]), was, direct };
 }
 
 /** The membership before an event, as the server notes it. */

@@ -145,8 +145,17 @@ describe("both ask at once", () => {
   const theirs = room("!theirs", { mine: "invite", invitedBy: BOB, creator: BOB });
 
   it("accepts theirs", () => {
-    expect(mutual(map({ [BOB]: ["!mine"] }, [mine, theirs]))).toEqual([{ user: BOB, room: "!theirs" }]);
-    expect(mutual(map({}, [theirs]))).toEqual([]);
+    expect(mutual(ME, map({ [BOB]: ["!mine"] }, [mine, theirs]), [mine, theirs])).toEqual([{ user: BOB, room: "!theirs" }]);
+    expect(mutual(ME, map({}, [theirs]), [theirs])).toEqual([]);
+  });
+
+  it.each([
+    ["where they have accepted mine meanwhile", {}, [{ user: BOB, room: "!theirs" }]],
+    ["not where somebody has written since", { silent: false }, []],
+    ["not where we are friends by a room of theirs", { creator: BOB }, []],
+  ])("accepts theirs %s", (_name, sketch, accepted) => {
+    const joined = room("!mine", { members: { [BOB]: "join" }, ...sketch });
+    expect(mutual(ME, map({ [BOB]: ["!mine"] }, [joined, theirs]), [joined, theirs])).toEqual(accepted);
   });
 
   const direct = new Map([[BOB, ["!mine", "!theirs"]]]);

@@ -117,9 +117,14 @@ function best(rooms: readonly Candidate[]): Candidate | undefined {
   return [...rooms].sort((a, b) => pair(a) - pair(b) || b.activity - a.activity || (a.id < b.id ? -1 : 1))[0];
 }
 
-/** Whom I asked and who asks me: their request is accepted without a question. */
-export function mutual(view: FriendsView): { readonly user: string; readonly room: string }[] {
-  return [...view.received].filter(([user]) => view.sent.has(user)).map(([user, room]) => ({ user, room }));
+/**
+ * Whom I asked and who asks me: their request is accepted without a question. So it is if they have accepted mine by now, as
+ * long as nobody has said anything there: they asked before they knew.
+ */
+export function mutual(me: string, view: FriendsView, rooms: readonly Candidate[]): { readonly user: string; readonly room: string }[] {
+  const asked = new Set(rooms.filter((room) => room.creator === me && room.silent).map((room) => room.id));
+  const isMutual = (user: string) => view.sent.has(user) || asked.has(view.friends.get(user) ?? "");
+  return [...view.received].filter(([user]) => isMutual(user)).map(([user, room]) => ({ user, room }));
 }
 
 /**

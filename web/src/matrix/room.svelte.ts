@@ -20,6 +20,12 @@ export class RoomState extends RoomBase implements Room {
     return farewell.kind === "banned" || (farewell.kind === "kicked" && farewell.was === "join");
   }
 
+  /** Somebody asked me to be their friend, and took it back before I had answered. */
+  get wasAsked(): boolean {
+    const { farewell } = this.facts;
+    return farewell?.kind === "kicked" && farewell.was === "invite" && farewell.direct;
+  }
+
   async accept(): Promise<void> {
     await this.#shown({ membership: "join" }, async () => {
       await this.#post("join").catch(withdrawn);
