@@ -30,7 +30,7 @@ export const roomPath = (room, panel) => `/room/${encodeURIComponent(room)}${pan
 
 export const statePath = (room, type, key = "") => `/v3/rooms/${encodeURIComponent(room)}/state/${type}/${encodeURIComponent(key)}`;
 
-export const composer = (page) => page.getByRole("textbox", { name: /^(Message to|Message à)/ });
+export const composer = (page) => page.getByRole("textbox", { name: /^(Message to|Message pour)/ });
 
 export async function write(page, text) {
   await composer(page).fill(text);
