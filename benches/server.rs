@@ -52,6 +52,7 @@ impl Server {
             user,
             device_id: owned_device_id!("BENCH"),
             is_guest: false,
+            token: Default::default(),
             restrictions: Restrictions::default(),
         };
         Self { runtime, app, session, _folder: folder }

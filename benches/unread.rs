@@ -95,7 +95,8 @@ impl Server {
 
     fn token(&self) -> SyncToken {
         let live = self.app.store.live();
-        SyncToken { position: self.app.store.published(), boot: live.boot_id(), moment: live.moment() }
+        let position = self.app.store.published();
+        SyncToken { position, boot: live.boot_id(), moment: live.moment(), to_device: position }
     }
 
     fn count(&self, user: UserNum) {
@@ -128,6 +129,7 @@ fn session(app: &App, n: usize) -> Session {
         user,
         device_id: owned_device_id!("BENCH"),
         is_guest: false,
+        token: Default::default(),
         restrictions: Restrictions::default(),
     }
 }

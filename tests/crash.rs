@@ -4,6 +4,7 @@
 //! `CRASH_ROUNDS` says how often (`make crash` makes it many), `CRASH_SEED` repeats a run's choices.
 
 mod binary;
+mod crash_devices;
 
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use binary::{Running, http_client, salon};
+use crash_devices::{Book, Devices};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -30,6 +32,7 @@ struct Writer {
     visitor: String,
     room: String,
     ledger: Mutex<Ledger>,
+    devices: Arc<Devices>,
 }
 
 /// What had been acknowledged when the database's log had this length, so that a cut beyond it loses none of that.
@@ -37,6 +40,7 @@ struct Mark {
     log: PathBuf,
     length: u64,
     ledger: Ledger,
+    devices: Book,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,11 +64,13 @@ async fn nothing_that_was_acknowledged_is_lost_in_a_crash() {
             for (words, id) in ledger.iter_mut() {
                 *id = mark.ledger.get(words).cloned().flatten();
             }
+            *writer.devices.book.lock().unwrap() = mark.devices;
         }
         check(folder.path());
         let server = start(folder.path());
         writer.send_again_what_was_not_answered(&server.address).await;
         writer.finds_all_once(&server.address).await;
+        writer.devices.finds_all_once(&server.address).await;
         server.stop("TERM");
     }
     check(folder.path());
@@ -124,6 +130,7 @@ async fn load_until_killed(
     let senders: Vec<_> = (0..WRITERS)
         .map(|number| tokio::spawn(writer.clone().send_until_refused(server.address.clone(), round, number)))
         .collect();
+    let devices = tokio::spawn(writer.devices.clone().use_until_refused(server.address.clone()));
     let visitor = tokio::spawn(writer.clone().come_and_go_until_refused(server.address.clone()));
     sleep(Duration::from_millis(random.random_range(20..300))).await;
     let mark = mark(writer, data);
@@ -133,15 +140,17 @@ async fn load_until_killed(
         sender.await.unwrap();
     }
     visitor.await.unwrap();
+    devices.await.unwrap();
     mark
 }
 
 /// First the book, then the log's length: all in the book lies before it.
 fn mark(writer: &Writer, data: &Path) -> Option<Mark> {
     let ledger = writer.ledger.lock().unwrap().clone();
+    let devices = writer.devices.book.lock().unwrap().clone();
     let log = newest_log(data)?;
     let length = fs::metadata(&log).ok()?.len();
-    Some(Mark { log, length, ledger })
+    Some(Mark { log, length, ledger, devices })
 }
 
 fn newest_log(data: &Path) -> Option<PathBuf> {
@@ -162,21 +171,23 @@ fn cut_log(mark: &Mark, random: &mut StdRng) {
 
 impl Writer {
     async fn register(address: &str) -> Self {
-        let nobody = Self {
-            http: http_client(),
-            token: String::new(),
-            visitor: String::new(),
+        let http = http_client();
+        let mut sessions = Vec::new();
+        for name in ["writer", "visitor", "keyholder"] {
+            let account = json!({ "username": name, "password": "a password", "auth": { "type": "m.login.dummy" } });
+            let url = format!("http://{address}/_matrix/client/v3/register");
+            let session = http.post(url).json(&account).send().await.unwrap();
+            sessions.push(session.json::<Value>().await.unwrap());
+        }
+        let token = |at: usize| sessions[at]["access_token"].as_str().unwrap().to_owned();
+        let writer = Self {
+            devices: Arc::new(Devices::new(http.clone(), &sessions[2])),
+            token: token(0),
+            visitor: token(1),
             room: String::new(),
             ledger: Mutex::default(),
+            http,
         };
-        let mut tokens = Vec::new();
-        for name in ["writer", "visitor"] {
-            let account = json!({ "username": name, "password": "a password", "auth": { "type": "m.login.dummy" } });
-            let session = nobody.ask(address, Method::POST, "register", Some(account)).await.unwrap();
-            tokens.push(session["access_token"].as_str().unwrap().to_owned());
-        }
-        let (token, visitor) = (tokens.remove(0), tokens.remove(0));
-        let writer = Self { token, visitor, ..nobody };
         let body = json!({ "preset": "public_chat" });
         let room = writer.ask(address, Method::POST, "createRoom", Some(body)).await.unwrap();
         Self { room: room["room_id"].as_str().unwrap().to_owned(), ..writer }

@@ -8,7 +8,10 @@ use crate::{
         Family, StoreError,
         keys::{self, read_u32, read_u64},
     },
-    users::feed::FeedEntry,
+    users::{
+        feed::FeedEntry,
+        keys::{SignatureRow, signature_key},
+    },
 };
 
 /// Checks every row. That each row of `index` has its entry is checked there.
@@ -32,6 +35,11 @@ pub(super) fn check(db: &Database<'_>, report: &mut Report) -> Result<(), StoreE
                 let receipt: Option<Receipt> =
                     db.row(Family::Ephemeral, &keys::room_position(room, position), report)?;
                 receipt.filter(|receipt| receipt.user == user).map(|_| position)
+            }
+            Some(FeedEntry::Signatures(target, key_id)) => {
+                let key = signature_key(user, target, &key_id);
+                let signed: Option<SignatureRow> = db.row(Family::Devices, &key, report)?;
+                signed.map(|signed| signed.position)
             }
             None => continue,
         };

@@ -5,7 +5,9 @@
 
 mod accounts;
 mod aliases;
+mod backups;
 mod base;
+mod devices;
 mod events;
 mod feed;
 mod index;
@@ -69,6 +71,7 @@ pub fn check(store: &Store) -> Result<Report, StoreError> {
         check_strays(&db, *family, &mut report)?;
     }
     index::check(&db, &mut report)?;
+    devices::check(&db, &mut report)?;
     feed::check(&db, &mut report)?;
     sending::check_receipts(&db, &mut report)?;
     media::check_files(&db, &mut report)?;

@@ -52,8 +52,12 @@ pub(super) fn check_own_receipt(db: &Database<'_>, row: &IndexRow<'_>, report: &
     Ok(())
 }
 
-/// User → device, transaction: the event that it names is there, and was sent by that device.
+/// User → device, transaction: the event that it names is there, and was sent by that device. What was sent to devices
+/// leaves no name.
 pub(super) fn check_transaction(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> Result<(), StoreError> {
+    if row.value.is_empty() {
+        return Ok(());
+    }
     let device = row.rest.split(|byte| *byte == 0).next().unwrap_or_default();
     let place = std::str::from_utf8(row.value).ok().map(|event_id| {
         let place = db.snapshot.get(Family::EventIds, &keys::event_id(event_id))?;

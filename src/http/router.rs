@@ -63,6 +63,7 @@ fn client_v3() -> Router<Arc<App>> {
         .merge(memberships())
         .merge(room_state())
         .merge(syncing())
+        .merge(encryption())
         .merge(beyond())
         .merge(moderation())
 }
@@ -99,6 +100,33 @@ fn well_known() -> Router<Arc<App>> {
 /// What clients poll.
 fn syncing() -> Router<Arc<App>> {
     Router::new().route("/sync", get(sync::get_sync))
+}
+
+/// Keys, and what devices tell each other.
+fn encryption() -> Router<Arc<App>> {
+    Router::new()
+        .route("/keys/upload", post(keys::upload))
+        .route("/keys/query", post(keys::query))
+        .route("/keys/claim", post(keys::claim))
+        .route("/keys/changes", get(keys::changes))
+        .route("/keys/device_signing/upload", post(keys::upload_cross_signing))
+        .route("/keys/signatures/upload", post(keys::upload_signatures))
+        .route("/sendToDevice/{eventType}/{txnId}", put(to_device::send))
+        .merge(key_backup())
+}
+
+/// Backups of keys.
+fn key_backup() -> Router<Arc<App>> {
+    let version = get(key_backup::version).put(key_backup::change_version).delete(key_backup::delete_version);
+    let all = get(key_backup::all).put(key_backup::put_all).delete(key_backup::delete_all);
+    let room = get(key_backup::room).put(key_backup::put_room).delete(key_backup::delete_room);
+    let session = get(key_backup::session).put(key_backup::put_session).delete(key_backup::delete_session);
+    Router::new()
+        .route("/room_keys/version", get(key_backup::current_version).post(key_backup::create_version))
+        .route("/room_keys/version/{version}", version)
+        .route("/room_keys/keys", all)
+        .route("/room_keys/keys/{roomId}", room)
+        .route("/room_keys/keys/{roomId}/{sessionId}", session)
 }
 
 /// Accounts and sessions.

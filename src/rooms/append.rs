@@ -10,8 +10,7 @@ use super::{
     guard::StateEntry,
     indexes::Effects,
     place::Placement,
-    rows::{EventMeta, Verdict},
-    transactions::NewTransaction,
+    rows::{EventMeta, Transaction, Verdict},
 };
 use crate::{
     error::{Error, Result},
@@ -19,6 +18,7 @@ use crate::{
     ids::{EventNum, Position, RoomNum},
     state::auth,
     store::{Commit, Family, LogEntry, Notice, Ticket, keys},
+    users::NewTransaction,
 };
 
 /// An event follows no more than this many others (server-server API, "PDUs").
@@ -242,7 +242,7 @@ impl RoomGuard<'_> {
             auth: placement.auth,
             redacted_by: None,
             children: effects.children(),
-            transaction: transaction.as_ref().map(|transaction| transaction.row().clone()),
+            transaction: transaction.as_ref().map(Transaction::of),
         };
         let json = StoredEvent::encode(&pdu);
         let visible = placement.verdict == Verdict::Accepted;
@@ -267,7 +267,8 @@ impl RoomGuard<'_> {
                 commit.put(Family::Roots, keys::room_position(room, position), head.state.to_vec());
             }
             if let Some(transaction) = transaction {
-                transaction.write(&mut commit, pdu.event_id(), &self.rooms.trimmed);
+                let event_id = pdu.event_id().as_str().to_owned();
+                self.rooms.users.write_transaction(&mut commit, &transaction, event_id);
             }
             commit.put_row(Family::Rooms, keys::room(room), &head);
             effects.write(&mut commit, (room, number), &meta);

@@ -53,8 +53,8 @@ use std::sync::Arc;
 use ruma::OwnedServerName;
 
 use self::{
-    aliases::Aliases, guard::Slots, lazy::LazyMembers, profiles::Carried, reports::ReportLock, transactions::Trimmed,
-    typing::Typing, view::RoomView,
+    aliases::Aliases, guard::Slots, lazy::LazyMembers, profiles::Carried, reports::ReportLock, typing::Typing,
+    view::RoomView,
 };
 pub use self::{
     append::{Appended, NewEvent},
@@ -89,7 +89,6 @@ pub struct Rooms {
     aliases: Aliases,
     carried: Carried,
     report_lock: ReportLock,
-    trimmed: Trimmed,
     unread: unread::UnreadCache,
 }
 
@@ -119,7 +118,6 @@ impl Rooms {
             aliases: Aliases::default(),
             carried: Carried::new(Position(0)),
             report_lock: ReportLock::default(),
-            trimmed: Trimmed::default(),
             unread: unread::UnreadCache::default(),
         }
     }

@@ -28,6 +28,8 @@ pub enum Notice {
     Room(RoomNum),
     /// Something that one user sees.
     User(UserNum),
+    /// The user's devices or their keys changed: for all who share a room with the user.
+    Devices(UserNum),
     /// The user is joined to the room from now on.
     Joined(RoomNum, UserNum),
     /// The user is joined to the room no more.

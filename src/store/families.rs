@@ -65,6 +65,10 @@ families! {
     Ephemeral = "ephemeral",
     /// Server → the keys that it signs with.
     RemoteKeys = "remote_keys",
+    /// User → keys of their devices; 0, position → whose devices changed.
+    Devices = "devices",
+    /// User, device, position → message to that device.
+    ToDevice = "todevice",
 }
 
 impl Family {

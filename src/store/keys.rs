@@ -76,6 +76,36 @@ pub enum Index {
     Directory = b'V',
 }
 
+/// What a row of `devices` is for; its key starts with a user, or with 0 for what is of all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Devices {
+    /// User → device: its identity keys, JSON.
+    Keys = b'D',
+    /// User → device: what there is of its one-time keys, and its fallback keys.
+    Stock = b'S',
+    /// User → device, algorithm, number: a one-time key.
+    OneTimeKey = b'O',
+    /// User → device, algorithm and key ID: the number of that one-time key.
+    OneTimeKeyId = b'I',
+    /// User → use of a cross-signing key: the key, JSON.
+    CrossSigning = b'X',
+    /// User who signed → user, device or public key: signatures.
+    Signature = b'G',
+    /// User → device: what waits for it.
+    Inbox = b'N',
+    /// User → their key backups.
+    Backups = b'B',
+    /// User → version: a key backup.
+    Backup = b'V',
+    /// User → version, room, session: a key in a backup.
+    BackedUpKey = b'K',
+    /// User → position where their devices or their keys changed last.
+    List = b'L',
+    /// 0 → position: the user whose devices or keys changed there.
+    Change = b'C',
+}
+
 /// Builds a key from its parts.
 #[derive(Clone, Debug, Default)]
 pub struct KeyBuilder(Key);
@@ -99,6 +129,11 @@ impl KeyBuilder {
     /// Starts an index key that belongs to neither a room nor a user.
     pub fn global(index: Index) -> Self {
         Self::number(0).byte(index as u8)
+    }
+
+    /// Starts a key of `devices`.
+    pub fn devices(user: UserNum, kind: Devices) -> Self {
+        Self::number(user.0).byte(kind as u8)
     }
 
     /// Adds a byte.
@@ -195,6 +230,16 @@ pub fn user_position(user: UserNum, position: Position) -> Key {
 /// `index`: the start of the keys of a device's transactions.
 pub fn transactions(user: UserNum, device: &str) -> KeyBuilder {
     KeyBuilder::user(user, Index::Transaction).text(device)
+}
+
+/// `todevice`: the start of the keys of what waits for a device; a position follows.
+pub fn to_device(user: UserNum, device: &str) -> KeyBuilder {
+    KeyBuilder::number(user.0).text(device)
+}
+
+/// `devices`: a position where somebody's devices changed.
+pub fn device_change(position: Position) -> Key {
+    KeyBuilder::devices(UserNum(0), Devices::Change).u64(position.0).build()
 }
 
 /// `rooms`: room.

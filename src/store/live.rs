@@ -5,7 +5,7 @@
 //! looks here afterwards misses nothing.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicU64, Ordering},
@@ -19,6 +19,9 @@ use crate::ids::{Position, RoomNum, UserNum};
 
 /// Users whose rooms are kept in memory, at the most; past it those who don't wait are forgotten.
 const MAX_USERS: usize = 20_000;
+
+/// Changes of devices that are remembered; of older ones the database tells.
+const MAX_DEVICE_CHANGES: usize = 10_000;
 
 /// The rooms that a user is joined to, in ascending order.
 pub type JoinedRooms = Arc<Vec<RoomNum>>;
@@ -40,6 +43,15 @@ struct State {
     users: HashMap<UserNum, LiveUser>,
     /// Of each room, the joined ones among `users`.
     members: HashMap<RoomNum, Vec<UserNum>>,
+    device_changes: DeviceChanges,
+}
+
+/// Whose devices changed lately, in the order of the changes.
+#[derive(Default)]
+struct DeviceChanges {
+    changes: VecDeque<(Position, UserNum)>,
+    /// Up to here some may be missing.
+    forgotten: Position,
 }
 
 struct LiveUser {
@@ -49,7 +61,8 @@ struct LiveUser {
 
 impl Live {
     pub(super) fn starting_at(boot: Position) -> Self {
-        Self { state: RwLock::default(), boot_id: rand::random(), moment: AtomicU64::new(0), boot }
+        let state = State { device_changes: DeviceChanges::after(boot), ..State::default() };
+        Self { state: RwLock::new(state), boot_id: rand::random(), moment: AtomicU64::new(0), boot }
     }
 
     // No code that may panic runs under the lock with the state half changed.
@@ -74,6 +87,11 @@ impl Live {
     /// Whether something that only this user sees was written after `since`.
     pub fn user_changed(&self, user: UserNum, since: Position) -> bool {
         since < self.boot || self.read().user_tails.get(&user).is_some_and(|tail| *tail > since)
+    }
+
+    /// The users whose devices changed after `since`, with where; `None` if memory does not reach back so far.
+    pub fn device_changes(&self, since: Position) -> Option<Vec<(Position, UserNum)>> {
+        self.read().device_changes.since(since)
     }
 
     /// The rooms that the user is joined to, from memory, else by `load`. `load` reads the database under the
@@ -123,10 +141,7 @@ impl Live {
 
     /// Wakes all waiting members of the rooms that the user is joined to, as far as those are known in memory.
     pub fn wake_neighbours(&self, user: UserNum) {
-        let state = self.read();
-        for room in state.users.get(&user).into_iter().flat_map(|known| known.rooms.iter()) {
-            state.wake_members(*room);
-        }
+        self.read().wake_neighbours(user);
     }
 
     /// How often what lives in memory only (typing, presence) has changed in this run of the server.
@@ -150,6 +165,7 @@ impl Live {
                 Notice::User(user) => {
                     state.user_tails.insert(user, position);
                 }
+                Notice::Devices(user) => state.device_changes.push(position, user),
                 Notice::Joined(room, user) => state.join(room, user),
                 Notice::Left(room, user) => state.leave(room, user),
             }
@@ -161,6 +177,7 @@ impl Live {
         for notice in notices {
             match *notice {
                 Notice::Room(room) => state.wake_members(room),
+                Notice::Devices(user) => state.wake_sharers(user),
                 Notice::User(user) | Notice::Joined(_, user) | Notice::Left(_, user) => state.wake(user),
             }
         }
@@ -226,9 +243,48 @@ impl State {
         }
     }
 
+    fn wake_neighbours(&self, user: UserNum) {
+        for room in self.users.get(&user).into_iter().flat_map(|known| known.rooms.iter()) {
+            self.wake_members(*room);
+        }
+    }
+
+    /// Wakes the user and whoever shares a room with them; all, where that isn't known in memory.
+    fn wake_sharers(&self, user: UserNum) {
+        if self.users.contains_key(&user) {
+            self.wake(user);
+            self.wake_neighbours(user);
+        } else {
+            self.users.values().for_each(|known| known.waker.notify_waiters());
+        }
+    }
+
     fn wake_members(&self, room: RoomNum) {
         for member in self.members.get(&room).into_iter().flatten() {
             self.wake(*member);
         }
+    }
+}
+
+impl DeviceChanges {
+    fn after(boot: Position) -> Self {
+        Self { changes: VecDeque::new(), forgotten: boot }
+    }
+
+    fn push(&mut self, position: Position, user: UserNum) {
+        self.changes.push_back((position, user));
+        if self.changes.len() > MAX_DEVICE_CHANGES
+            && let Some((oldest, _)) = self.changes.pop_front()
+        {
+            self.forgotten = oldest;
+        }
+    }
+
+    fn since(&self, since: Position) -> Option<Vec<(Position, UserNum)>> {
+        if since < self.forgotten {
+            return None;
+        }
+        let first = self.changes.partition_point(|(position, _)| *position <= since);
+        Some(self.changes.range(first..).copied().collect())
     }
 }

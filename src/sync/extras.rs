@@ -7,7 +7,7 @@ use ruma::RoomId;
 use super::Builder;
 use crate::{
     error::Result,
-    ids::{Position, RoomNum, UserNum},
+    ids::{Position, RoomNum},
     rooms::{receipts, typing},
     users::{AccountData, presence},
 };
@@ -83,7 +83,7 @@ impl Builder<'_> {
             return Ok(events);
         }
         for (user, status) in self.app.users.presence.changed_since(self.known_moment()) {
-            if user != self.session.user && !self.shares_a_room(user)? {
+            if user != self.session.user && !self.app.rooms.is_joined_to_any(&self.joined, user)? {
                 continue;
             }
             let user_id = self.app.store.user_id(user)?;
@@ -93,10 +93,5 @@ impl Builder<'_> {
         }
         self.filter.presence.cut(&mut events);
         Ok(events)
-    }
-
-    fn shares_a_room(&self, user: UserNum) -> Result<bool> {
-        let theirs = super::joined_rooms(self.app, user)?;
-        Ok(theirs.iter().any(|room| self.joined.binary_search(room).is_ok()))
     }
 }

@@ -1,8 +1,11 @@
 //! The read model behind `/sync`: what changed for one user between a token and now.
 //!
-//! Invariants: it never writes to the database; its cost follows what changed, not how many rooms the user is
-//! in; the token that it returns never lies behind what it has shown, or beyond what was published.
+//! Invariants: it writes nothing but the deletion of messages to the device that its token acknowledges; its cost follows
+//! what changed, not how many rooms the user is in; the token that it returns never lies behind what it has shown, or
+//! beyond what was published.
 
+mod device_lists;
+mod encryption;
 mod extras;
 mod filter;
 mod reader;
@@ -17,8 +20,15 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-pub use self::token::SyncToken;
-use self::{filter::SyncFilter, rooms::RoomsPart};
+pub use self::{
+    device_lists::{DeviceLists, device_lists_since},
+    token::SyncToken,
+};
+use self::{
+    encryption::{DeviceKeyCounts, Devices},
+    filter::SyncFilter,
+    rooms::{Feed, RoomsPart},
+};
 use crate::{
     app::App,
     error::{Error, Result},
@@ -57,7 +67,11 @@ pub struct Request {
 pub async fn sync(app: &App, session: &Session, request: &Request) -> Result<Vec<u8>> {
     let deadline = Instant::now() + request.timeout.min(MAX_TIMEOUT);
     let mut since = request.since;
+    if let Some(since) = since {
+        app.users.acknowledge(session, since.to_device, since.boot != app.store.live().boot_id())?;
+    }
     loop {
+        app.users.check_session(session)?;
         let joined = joined_rooms(app, session.user)?;
         let waker = app.store.live().waker(session.user).unwrap_or_default();
         let notified = waker.notified();
@@ -65,29 +79,27 @@ pub async fn sync(app: &App, session: &Session, request: &Request) -> Result<Vec
         // From here on no wake-up is lost.
         notified.as_mut().enable();
 
-        let built = match idle_at(app, session, since.filter(|_| !request.full_state), &joined) {
-            Some(now) => Built::Nothing(nothing(now), now),
+        let built = match idle_at(app, session, since.filter(|_| !request.full_state), &joined)? {
+            Some(now) => Built::Nothing(now),
             None => Builder::new(app, session, request, since, joined).build()?,
         };
-        let answer = match built {
+        let now = match built {
             Built::Answer(answer) => return Ok(answer),
             Built::Behind(position) => {
                 app.store.wait_published(Position(position.0.saturating_sub(1))).await;
                 continue;
             }
-            Built::Nothing(answer, now) => {
-                // Nothing up to here concerns the user: no need to look there again.
-                since = Some(now);
-                answer
-            }
+            Built::Nothing(now) => now,
         };
+        // Nothing up to here concerns the user: no need to look there again.
+        since = Some(now);
         // Each of them holds the waker, as does who keeps it.
         let waits = !request.full_state && Instant::now() < deadline;
         if waits && Arc::strong_count(&waker) > MAX_WAITING + 1 {
             return Err(Error::limit_exceeded(RETRY_MS));
         }
         if !waits || tokio::time::timeout_at(deadline, notified).await.is_err() {
-            return Ok(answer);
+            return nothing(app, session, now);
         }
     }
 }
@@ -100,33 +112,37 @@ pub fn joined_rooms(app: &App, user: UserNum) -> Result<JoinedRooms> {
 
 /// Where a client is for whom memory alone tells that there is nothing new: an idle client costs no look at the
 /// database. `joined` must have been read before.
-fn idle_at(app: &App, session: &Session, since: Option<SyncToken>, joined: &JoinedRooms) -> Option<SyncToken> {
-    let since = since?;
+fn idle_at(app: &App, session: &Session, since: Option<SyncToken>, joined: &JoinedRooms) -> Result<Option<SyncToken>> {
+    let Some(since) = since else { return Ok(None) };
     let live = app.store.live();
     // These first: what is told after them is found by what is asked next.
-    let now = SyncToken { boot: live.boot_id(), moment: live.moment(), position: app.store.published() };
+    let (moment, position) = (live.moment(), app.store.published());
+    let now = SyncToken { boot: live.boot_id(), moment, position, to_device: position };
     let idle = since.boot == now.boot
         && since.moment == now.moment
+        && since.to_device == since.position
         && !live.user_changed(session.user, since.position)
-        && live.changed_rooms(joined, since.position).is_empty();
-    idle.then_some(now)
+        && live.changed_rooms(joined, since.position).is_empty()
+        && !device_lists::concern(app, session.user, joined, since.position)?;
+    Ok(idle.then_some(now))
 }
 
 /// The answer that there is nothing new.
-fn nothing(now: SyncToken) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64);
+fn nothing(app: &App, session: &Session, now: SyncToken) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(128);
     let mut answer = ObjectWriter::open(&mut out);
     answer.text("next_batch", &now.to_string());
+    DeviceKeyCounts::read(app, &app.store.latest(), session)?.write(&mut answer);
     answer.close();
-    out
+    Ok(out)
 }
 
 /// What came of one attempt.
 enum Built {
     /// There is something to tell.
     Answer(Vec<u8>),
-    /// There is nothing new; the answer says just that.
-    Nothing(Vec<u8>, SyncToken),
+    /// There is nothing new.
+    Nothing(SyncToken),
     /// The database is ahead of what was published, for this user: to be tried again behind that position.
     Behind(Position),
 }
@@ -154,42 +170,48 @@ impl<'a> Builder<'a> {
     ) -> Self {
         let (boot, moment) = (app.store.live().boot_id(), app.store.live().moment());
         let snapshot = app.store.snapshot();
-        let now = SyncToken { position: snapshot.position(), boot, moment };
+        let position = snapshot.position();
+        let now = SyncToken { position, boot, moment, to_device: position };
         let filter = SyncFilter::new(&request.filter);
         Self { app, session, request, since, filter, joined, snapshot, now }
     }
 
-    fn build(&self) -> Result<Built> {
+    fn build(mut self) -> Result<Built> {
         let since = self.since.map(|token| token.position);
-        let (mut out, mut something) = (Vec::with_capacity(1024), false);
+        let feed = match since {
+            Some(since) => Feed::read(self.app, &self.snapshot, self.session.user, since)?,
+            None => Feed::default(),
+        };
+        let touched = self.touched_rooms();
+        let account_data = self.account_data(since)?;
+        let rooms = match self.rooms_part(since, (&touched, &feed), &account_data)? {
+            RoomsPart::Behind(position) => return Ok(Built::Behind(position)),
+            RoomsPart::Nothing => None,
+            RoomsPart::Rooms(rooms) => Some(rooms),
+        };
+        let devices = Devices::read(&self, (&touched, &feed))?;
+        self.now.to_device = devices.delivered_until();
+        let global = self.global_account_data(&account_data);
+        let presence = self.presence()?;
+        // A client's first sync, or one that wants everything again, is answered whatever there is.
+        let asked = self.since.is_none() || self.request.full_state;
+        if !asked && rooms.is_none() && global.is_empty() && presence.is_empty() && !devices.is_news() {
+            return Ok(Built::Nothing(self.now));
+        }
+        let mut out = Vec::with_capacity(1024);
         let mut answer = ObjectWriter::open(&mut out);
         answer.text("next_batch", &self.now.to_string());
-        let account_data = self.account_data(since)?;
-        let global = self.global_account_data(&account_data);
-        if !global.is_empty() {
-            something = true;
-            room::write_events(answer.key("account_data"), &global);
-        }
-        let presence = self.presence()?;
-        if !presence.is_empty() {
-            something = true;
-            room::write_events(answer.key("presence"), &presence);
-        }
-        match self.rooms_part(since, &account_data)? {
-            RoomsPart::Behind(position) => return Ok(Built::Behind(position)),
-            RoomsPart::Nothing => {}
-            RoomsPart::Rooms(rooms) => {
-                something = true;
-                answer.json("rooms", &rooms);
+        for (part, events) in [("account_data", &global), ("presence", &presence)] {
+            if !events.is_empty() {
+                room::write_events(answer.key(part), events);
             }
         }
-        answer.close();
-        // A client's first sync, or one that wants everything again, is answered whatever there is.
-        if something || self.since.is_none() || self.request.full_state {
-            Ok(Built::Answer(out))
-        } else {
-            Ok(Built::Nothing(out, self.now))
+        devices.write(&mut answer);
+        if let Some(rooms) = rooms {
+            answer.json("rooms", &rooms);
         }
+        answer.close();
+        Ok(Built::Answer(out))
     }
 
     /// Joined rooms in which something was published, or typed, since the client's token.

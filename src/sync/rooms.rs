@@ -11,8 +11,9 @@ use super::{
     room::{self, Extras, Stretch},
 };
 use crate::{
+    app::App,
     error::Result,
-    ids::{Position, RoomNum},
+    ids::{Position, RoomNum, UserNum},
     json::ObjectWriter,
     push,
     rooms::{
@@ -22,7 +23,7 @@ use crate::{
         view::own_rooms,
         visibility::Eyes,
     },
-    store::{Family, decode, keys},
+    store::{Family, Snapshot, decode, keys},
     users::{IGNORED_USERS, feed::FeedEntry},
 };
 
@@ -36,20 +37,51 @@ pub(super) enum RoomsPart {
     Behind(Position),
 }
 
-/// What a user's feed says of rooms.
+/// What a user's feed says of rooms, and of others' keys.
 #[derive(Default)]
-struct Feed {
+pub(super) struct Feed {
     /// Those to which the user stands otherwise than before.
-    memberships: HashSet<RoomNum>,
+    pub memberships: HashSet<RoomNum>,
     /// Those with a receipt that only the user sees.
     receipts: Vec<RoomNum>,
+    /// Whose keys the user signed.
+    pub signed: Vec<UserNum>,
+}
+
+impl Feed {
+    /// What it says between a position and a snapshot.
+    pub fn read(app: &App, snapshot: &Snapshot<'_>, user: UserNum, since: Position) -> Result<Self> {
+        let mut feed = Self::default();
+        if !app.store.live().user_changed(user, since) {
+            return Ok(feed);
+        }
+        let start = keys::user_position(user, Position(since.0 + 1));
+        let end = keys::user_position(user, Position(snapshot.position().0 + 1));
+        let mut rows = snapshot.scan(Family::Feed, &start, &end);
+        while let Some((_, value)) = rows.next()? {
+            match decode(Family::Feed, value)? {
+                FeedEntry::Membership(room) => {
+                    feed.memberships.insert(room);
+                }
+                FeedEntry::PrivateReceipt(room) => feed.receipts.push(room),
+                FeedEntry::Signatures(target, _) => feed.signed.push(target),
+                // Read by `Users`, with their content.
+                FeedEntry::AccountData(..) => {}
+            }
+        }
+        Ok(feed)
+    }
 }
 
 impl Builder<'_> {
-    pub(super) fn rooms_part(&self, since: Option<Position>, account_data: &AccountDataByRoom) -> Result<RoomsPart> {
-        let feed = since.map(|since| self.feed(since)).transpose()?.unwrap_or_default();
+    pub(super) fn rooms_part(
+        &self,
+        since: Option<Position>,
+        (touched, feed): (&[RoomNum], &Feed),
+        account_data: &AccountDataByRoom,
+    ) -> Result<RoomsPart> {
         let ignored = self.app.rooms.ignored(&self.snapshot, &self.app.users, self.session.user)?;
-        let mut rooms: Vec<RoomNum> = self.touched_rooms();
+        let mut rooms: Vec<RoomNum> = touched.to_vec();
         rooms.extend(feed.memberships.iter().chain(&feed.receipts).chain(account_data.keys().flatten()));
         if since.is_some() && counts_all_anew(account_data) {
             rooms.extend(self.joined.iter());
@@ -178,28 +210,6 @@ impl Builder<'_> {
         offered.close();
         object.close();
         Ok(true)
-    }
-
-    /// What the user's feed says since the client's token.
-    fn feed(&self, since: Position) -> Result<Feed> {
-        let mut feed = Feed::default();
-        if !self.app.store.live().user_changed(self.session.user, since) {
-            return Ok(feed);
-        }
-        let start = keys::user_position(self.session.user, Position(since.0 + 1));
-        let end = keys::user_position(self.session.user, Position(self.now.position.0 + 1));
-        let mut rows = self.snapshot.scan(Family::Feed, &start, &end);
-        while let Some((_, value)) = rows.next()? {
-            match decode(Family::Feed, value)? {
-                FeedEntry::Membership(room) => {
-                    feed.memberships.insert(room);
-                }
-                FeedEntry::PrivateReceipt(room) => feed.receipts.push(room),
-                // Read by `Users`, with their content.
-                FeedEntry::AccountData(..) => {}
-            }
-        }
-        Ok(feed)
     }
 }
 

@@ -1,10 +1,13 @@
-//! The tokens of /sync: one position, and how far the client is in what lives in memory only.
+//! The tokens of /sync: one position, how far the client is in what lives in memory only, and, where more waits for its
+//! device than one answer brings, how far it is there.
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Deserializer, de::Error as _};
+
 use crate::{ids::Position, rooms::timeline::BadToken};
 
-/// Where a client is. Written as `s<position>_<boot>_<moment>`.
+/// Where a client is. Written as `s<position>_<boot>_<moment>`, with `_<to_device>` where that lies behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncToken {
     /// All that was committed up to here, the client has.
@@ -13,11 +16,14 @@ pub struct SyncToken {
     pub boot: u32,
     /// How far the client is in typing notices and presence.
     pub moment: u64,
+    /// Up to here it has the messages to its device.
+    pub to_device: Position,
 }
 
 impl fmt::Display for SyncToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "s{}_{:x}_{}", self.position, self.boot, self.moment)
+        write!(f, "s{}_{:x}_{}", self.position, self.boot, self.moment)?;
+        if self.to_device == self.position { Ok(()) } else { write!(f, "_{}", self.to_device) }
     }
 }
 
@@ -26,10 +32,17 @@ impl FromStr for SyncToken {
 
     fn from_str(token: &str) -> Result<Self, BadToken> {
         let mut parts = token.strip_prefix('s').ok_or(BadToken)?.split('_');
-        let position = parts.next().and_then(|part| part.parse().ok()).ok_or(BadToken)?;
+        let position = parts.next().and_then(|part| part.parse().ok()).map(Position).ok_or(BadToken)?;
         let boot = parts.next().map_or(Some(0), |part| u32::from_str_radix(part, 16).ok()).ok_or(BadToken)?;
         let moment = parts.next().map_or(Some(0), |part| part.parse().ok()).ok_or(BadToken)?;
-        Ok(Self { position: Position(position), boot, moment })
+        let to_device = parts.next().map_or(Some(position), |part| part.parse().ok().map(Position)).ok_or(BadToken)?;
+        Ok(Self { position, boot, moment, to_device })
+    }
+}
+
+impl<'de> Deserialize<'de> for SyncToken {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -39,14 +52,17 @@ mod tests {
 
     #[test]
     fn a_token_survives_being_written() {
-        let token = SyncToken { position: Position(72_594), boot: 0xbeef, moment: 7 };
-        assert_eq!(token.to_string().parse(), Ok(token));
+        for to_device in [Position(72_594), Position(70_000)] {
+            let token = SyncToken { position: Position(72_594), boot: 0xbeef, moment: 7, to_device };
+            assert_eq!(token.to_string().parse(), Ok(token));
+        }
     }
 
     #[test]
     fn a_bare_position_is_a_token_and_rubbish_is_not() {
-        assert_eq!("s12".parse(), Ok(SyncToken { position: Position(12), boot: 0, moment: 0 }));
-        for rubbish in ["", "12", "s", "sx", "s1_zz", "t1.2"] {
+        let token = SyncToken { position: Position(12), boot: 0, moment: 0, to_device: Position(12) };
+        assert_eq!("s12".parse(), Ok(token));
+        for rubbish in ["", "12", "s", "sx", "s1_zz", "s1_1_1_x", "t1.2"] {
             assert_eq!(rubbish.parse::<SyncToken>(), Err(BadToken), "{rubbish}");
         }
     }

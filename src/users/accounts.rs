@@ -3,7 +3,7 @@
 use ruma::{OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::{Users, profiles, sessions::deactivated};
+use super::{Users, keys::ListChange, profiles, sessions::deactivated};
 use crate::{
     error::{Error, Result},
     ids::UserNum,
@@ -101,15 +101,22 @@ impl Users {
             row.deactivated = true;
             row.erased |= erase;
             let mut commit = Commit::new(LogEntry::Deactivated(user));
-            let revoked = self.remove_devices(&mut commit, user, &self.device_ids(user)?)?;
+            let mut removed = self.remove_devices(&mut commit, user, &self.device_ids(user)?)?;
+            if self.delete_cross_signing(&mut commit, user)? {
+                removed.tell_of_keys(ListChange::of(&self.store.latest(), user)?);
+            }
+            self.delete_backups(&mut commit, user)?;
             if erase {
                 commit.delete(Family::Index, profiles::key(user));
                 self.erase_account_data(&mut commit, user)?;
                 self.erase_filters(&mut commit, user)?;
             }
             commit.put_row(Family::Index, key(user), &row).notify(Notice::User(user));
-            let ticket = self.store.commit(|_| commit);
-            self.tokens.forget(&revoked);
+            let ticket = self.store.commit(|position| {
+                removed.tell(&mut commit, position);
+                commit
+            });
+            self.tokens.end(&removed.tokens);
             ticket
         };
         ticket.durable().await?;

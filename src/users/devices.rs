@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Users,
+    keys::{ListChange, device_keys_key},
     tokens::{self, TokenHash},
 };
 use crate::{
     error::{Error, Result},
-    ids::UserNum,
+    ids::{Position, UserNum},
     store::{
         Commit, Family, Key, LogEntry, Notice, Read,
         keys::{self, Index, KeyBuilder},
@@ -56,6 +57,33 @@ impl DeviceRow {
     pub fn token_hashes(&self) -> impl Iterator<Item = TokenHash> {
         let pairs = std::iter::once(&self.current).chain(&self.previous);
         pairs.flat_map(|pair| std::iter::once(pair.access).chain(pair.refresh))
+    }
+}
+
+/// What goes with devices whose deletion is in a commit.
+pub(super) struct Removed {
+    /// Their tokens: to be forgotten once the commit is queued.
+    pub tokens: Vec<TokenHash>,
+    /// Others knew one of them by its keys.
+    list: Option<ListChange>,
+}
+
+impl Removed {
+    /// Tokens of a device that stays.
+    pub fn tokens_only(tokens: Vec<TokenHash>) -> Self {
+        Self { tokens, list: None }
+    }
+
+    /// Others knew the user by other keys as well, which go with the devices.
+    pub fn tell_of_keys(&mut self, list: ListChange) {
+        self.list = Some(list);
+    }
+
+    /// Adds to the commit, which lands at `position`, what others are to be told.
+    pub fn tell(&self, commit: &mut Commit, position: Position) {
+        if let Some(list) = &self.list {
+            list.write(commit, position);
+        }
     }
 }
 
@@ -117,9 +145,18 @@ impl Users {
             let mut row = self.device(user, device_id)?.ok_or_else(no_device)?;
             row.last_seen_ts = self.last_seen(&row);
             row.display_name = Some(name);
-            let mut commit = Commit::new(LogEntry::User(user));
-            commit.put_row(Family::Index, key(user, device_id), &row).notify(Notice::User(user));
-            self.store.commit(|_| commit)
+            // Others see the name beside the keys.
+            let latest = self.store.latest();
+            let has_keys = latest.get(Family::Devices, &device_keys_key(user, device_id))?.is_some();
+            let list = if has_keys { Some(ListChange::of(&latest, user)?) } else { None };
+            self.store.commit(|position| {
+                let mut commit = Commit::new(LogEntry::User(user));
+                commit.put_row(Family::Index, key(user, device_id), &row).notify(Notice::User(user));
+                if let Some(list) = list {
+                    list.write(&mut commit, position);
+                }
+                commit
+            })
         };
         ticket.durable().await?;
         Ok(())
@@ -130,9 +167,12 @@ impl Users {
         let ticket = {
             let _lock = self.locks.user(user);
             let mut commit = Commit::new(LogEntry::User(user));
-            let revoked = self.remove_devices(&mut commit, user, device_ids)?;
-            let ticket = self.store.commit(|_| commit);
-            self.tokens.forget(&revoked);
+            let removed = self.remove_devices(&mut commit, user, device_ids)?;
+            let ticket = self.store.commit(|position| {
+                removed.tell(&mut commit, position);
+                commit
+            });
+            self.tokens.end(&removed.tokens);
             ticket
         };
         ticket.durable().await?;
@@ -146,35 +186,38 @@ impl Users {
         self.delete_devices(user, &device_ids).await
     }
 
-    /// Adds the deletion of devices to a commit that the caller queues under the user's lock. Returns the
-    /// tokens to forget then.
+    /// Adds the deletion of devices, with all that is theirs, to a commit that the caller queues under the user's
+    /// lock.
     pub(super) fn remove_devices(
         &self,
         commit: &mut Commit,
         user: UserNum,
         device_ids: &[OwnedDeviceId],
-    ) -> Result<Vec<TokenHash>> {
-        let mut revoked = Vec::new();
+    ) -> Result<Removed> {
+        let (mut tokens, mut had_keys) = (Vec::new(), false);
         for device_id in device_ids {
             if let Some(row) = self.device(user, device_id)? {
-                revoked.extend(revoke(commit, &row));
+                tokens.extend(revoke(commit, &row));
                 commit.delete(Family::Index, key(user, device_id));
                 let start = keys::transactions(user, device_id.as_str()).build();
                 // A key with a NUL at its end has a successor.
                 let end = keys::successor(&start).unwrap_or_else(|| start.clone());
                 commit.delete_range(Family::Index, start, end);
+                had_keys |= self.delete_device_keys(commit, user, device_id)?;
+                self.delete_inbox(commit, user, device_id);
             }
         }
         self.remove_pushers_of(commit, user, |device_id| device_ids.iter().any(|gone| gone == device_id))?;
         commit.notify(Notice::User(user));
-        Ok(revoked)
+        let list = if had_keys { Some(ListChange::of(&self.store.latest(), user)?) } else { None };
+        Ok(Removed { tokens, list })
     }
 
     /// Before one more device: deletes the one not seen for longest if there are too many.
-    pub(super) fn make_room_for_device(&self, commit: &mut Commit, user: UserNum) -> Result<Vec<TokenHash>> {
+    pub(super) fn make_room_for_device(&self, commit: &mut Commit, user: UserNum) -> Result<Removed> {
         let device_ids = self.device_ids(user)?;
         if device_ids.len() < MAX_DEVICES {
-            return Ok(Vec::new());
+            return Ok(Removed::tokens_only(Vec::new()));
         }
         let mut stalest: Option<(u64, OwnedDeviceId)> = None;
         for device_id in device_ids {

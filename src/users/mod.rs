@@ -6,11 +6,13 @@
 mod account_data;
 mod accounts;
 mod attention;
+pub mod backups;
 mod devices;
 mod directory;
 pub mod feed;
 pub mod filters;
 mod interactive;
+pub mod keys;
 mod locks;
 pub mod login_tokens;
 pub mod openid;
@@ -25,7 +27,9 @@ pub mod rows;
 mod sessions;
 mod shared_secret;
 mod tags;
+pub mod to_device;
 mod tokens;
+mod transactions;
 mod turn;
 mod usernames;
 
@@ -45,11 +49,21 @@ pub use self::{
     restrictions::Restrictions,
     sessions::{NewSession, StartedSession},
     shared_secret::SharedSecretRequest,
+    transactions::NewTransaction,
     usernames::Identifier,
 };
 use self::{
-    interactive::InteractiveSessions, locks::Locks, login_tokens::LoginTokens, openid::OpenIdKey, passwords::Passwords,
-    presence::Presence, registration_tokens::TokenLock, shared_secret::Nonces, tokens::Tokens,
+    interactive::InteractiveSessions,
+    locks::Locks,
+    login_tokens::LoginTokens,
+    openid::OpenIdKey,
+    passwords::Passwords,
+    presence::Presence,
+    registration_tokens::TokenLock,
+    shared_secret::Nonces,
+    to_device::Delivered,
+    tokens::{TokenHash, Tokens},
+    transactions::Trimmed,
 };
 use crate::{
     clock::{Clock, Randomness},
@@ -68,6 +82,8 @@ pub struct Session {
     pub device_id: OwnedDeviceId,
     /// Guests may do less (client-server API, "Guest Access").
     pub is_guest: bool,
+    /// The hash of the access token.
+    pub token: TokenHash,
     /// What an administrator has taken from the account for a time.
     pub restrictions: Restrictions,
 }
@@ -88,6 +104,8 @@ pub struct Users {
     attentions: attention::Attentions,
     openid: OpenIdKey,
     token_lock: TokenLock,
+    trimmed: Trimmed,
+    delivered: Delivered,
     /// Who is there.
     pub presence: Presence,
 }
@@ -117,6 +135,8 @@ impl Users {
             attentions: attention::Attentions::default(),
             openid: OpenIdKey::derive(secret),
             token_lock: TokenLock::default(),
+            trimmed: Trimmed::default(),
+            delivered: Delivered::default(),
             presence,
         }
     }

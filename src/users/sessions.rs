@@ -6,7 +6,7 @@ use ruma::{OwnedDeviceId, OwnedUserId};
 
 use super::{
     Session, Users,
-    devices::{self, DeviceRow, MAX_NAME, TokenPair},
+    devices::{self, DeviceRow, MAX_NAME, Removed, TokenPair},
     tokens::{self, TokenHash, TokenKind, TokenRow},
 };
 use crate::{
@@ -75,12 +75,15 @@ impl Users {
             let owner = Owner { user, device_id: device_id.clone(), is_guest: account.guest };
             let mut commit = Commit::new(LogEntry::User(user));
             let before = self.device(user, &device_id)?;
-            let revoked = match &before {
+            let removed = match &before {
                 Some(row) => {
                     self.remove_pushers_of(&mut commit, user, |device| device == device_id)?;
-                    devices::revoke(&mut commit, row)
+                    Removed::tokens_only(devices::revoke(&mut commit, row))
                 }
-                None => self.make_room_for_device(&mut commit, user)?,
+                None => {
+                    self.check_device_id(user, device_id.as_str())?;
+                    self.make_room_for_device(&mut commit, user)?
+                }
             };
             let minted = self.mint_pair(&mut commit, &owner, new.refreshable, false);
             let row = DeviceRow {
@@ -91,8 +94,11 @@ impl Users {
                 previous: None,
             };
             commit.put_row(Family::Index, devices::key(user, &device_id), &row).notify(Notice::User(user));
-            let ticket = self.store.commit(|_| commit);
-            self.tokens.forget(&revoked);
+            let ticket = self.store.commit(|position| {
+                removed.tell(&mut commit, position);
+                commit
+            });
+            self.tokens.end(&removed.tokens);
             (ticket, minted)
         };
         ticket.durable().await?;

@@ -62,11 +62,14 @@ pub(super) struct Tokens {
     cache: Cache<TokenHash, Cached>,
     /// Counts revocations, so that a row read before one isn't cached after it.
     revocations: AtomicU64,
+    /// Tokens that were ended by somebody, so that requests that wait learn of it. Not those that a refresh replaced:
+    /// their client knows.
+    ended: Cache<TokenHash, ()>,
 }
 
 impl Tokens {
     pub(super) fn new() -> Self {
-        Self { cache: Cache::new(CACHED), revocations: AtomicU64::new(0) }
+        Self { cache: Cache::new(CACHED), revocations: AtomicU64::new(0), ended: Cache::new(CACHED) }
     }
 
     /// Drops tokens whose deletion was queued just now.
@@ -74,6 +77,14 @@ impl Tokens {
         self.revocations.fetch_add(1, Ordering::SeqCst);
         for hash in revoked {
             self.cache.remove(hash);
+        }
+    }
+
+    /// The same for tokens of which requests may be waiting, which are to be woken when the commit is published.
+    pub(super) fn end(&self, revoked: &[TokenHash]) {
+        self.forget(revoked);
+        for hash in revoked {
+            self.ended.insert(*hash, ());
         }
     }
 
@@ -119,6 +130,7 @@ impl Users {
             user: row.user,
             device_id: row.device_id,
             is_guest: row.is_guest,
+            token: hash,
             restrictions: self.restrictions(row.user)?,
         };
         let seen = Arc::new(AtomicU64::new(now));
@@ -127,6 +139,11 @@ impl Users {
             self.tokens.cache.remove(&hash);
         }
         Ok(session)
+    }
+
+    /// 401 `M_UNKNOWN_TOKEN` if the session was ended while its request waited.
+    pub fn check_session(&self, session: &Session) -> Result<()> {
+        if self.tokens.ended.get(&session.token).is_some() { Err(unknown_token()) } else { Ok(()) }
     }
 
     /// The row of a token that is known, of that kind and not expired.

@@ -227,3 +227,27 @@ async fn a_passed_session_goes_on_after_a_failure_and_ends_with_success() {
     client.post("/v3/register", body("alice", &only_session)).await.ok();
     client.post("/v3/register", body("bob", &only_session)).await.refused(401, "M_UNKNOWN");
 }
+
+#[tokio::test]
+async fn a_waiting_sync_learns_at_once_that_its_session_has_ended() {
+    let server = TestServer::start().await;
+    let laptop = server.register("alice").await;
+    for by_itself in [true, false] {
+        let phone = server.log_in("alice").await;
+        let since = phone.get("/v3/sync").await.ok()["next_batch"].as_str().unwrap().to_owned();
+        let waiting = {
+            let phone = phone.clone();
+            tokio::spawn(async move { phone.get(&format!("/v3/sync?timeout=30000&since={since}")).await })
+        };
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        if by_itself {
+            phone.post("/v3/logout", json!({})).await.ok();
+        } else {
+            let auth = json!({ "type": "m.login.password", "user": "alice", "password": PASSWORD });
+            laptop.delete(&format!("/v3/devices/{}", phone.device_id), json!({ "auth": auth })).await.ok();
+        }
+        let answer = tokio::time::timeout(Duration::from_secs(5), waiting).await.expect("at once").unwrap();
+        let body = answer.refused(401, "M_UNKNOWN_TOKEN");
+        assert_eq!(body["soft_logout"], false);
+    }
+}

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { conversation } from "./conversation.mjs";
 import { Bot } from "./bot.mjs";
+import { encryption } from "./encryption.mjs";
 import { media } from "./media.mjs";
 import { relations } from "./relations.mjs";
 import { Server } from "./server.mjs";
@@ -53,6 +54,7 @@ try {
   await conversation({ step, server, bot });
   await relations({ step, server });
   await media({ step, server, bot });
+  await encryption({ step, server });
 } catch (error) {
   failed = Math.max(failed, 1);
   say(error, `\nThe server's last words:\n${server.lastWords()}`);

@@ -23,7 +23,7 @@ const sdk = await import("matrix-js-sdk");
 
 export class Person {
   /// Registers as a client does that knows nothing of the server: it asks which stages there are.
-  static async register(url, username, password) {
+  static async register(url, username, password, more = {}) {
     const client = sdk.createClient({ baseUrl: url, logger });
     const stages = await client.registerRequest({ username, password }).catch((error) => {
       if (error.httpStatus !== 401) throw error;
@@ -34,23 +34,24 @@ export class Person {
     }
     const auth = { type: "m.login.dummy", session: stages.session };
     const made = await client.registerRequest({ username, password, auth, initial_device_display_name: "js" });
-    return new Person(url, made);
+    return new Person(url, made, more);
   }
 
-  static async login(url, user, password) {
+  static async login(url, user, password, more = {}) {
     const client = sdk.createClient({ baseUrl: url, logger });
     const identifier = { type: "m.id.user", user };
-    return new Person(url, await client.loginRequest({ type: "m.login.password", identifier, password }));
+    return new Person(url, await client.loginRequest({ type: "m.login.password", identifier, password }), more);
   }
 
-  constructor(url, { user_id: userId, access_token: accessToken, device_id: deviceId }) {
+  /// `more`: further options of the client.
+  constructor(url, { user_id: userId, access_token: accessToken, device_id: deviceId }, more = {}) {
     this.userId = userId;
     /// What sync brought, in its order: { room, event_id, sender, type, body }.
     this.live = [];
     this.gaps = 0;
     this.receipts = [];
     const scheduler = new sdk.MatrixScheduler();
-    this.client = sdk.createClient({ baseUrl: url, userId, accessToken, deviceId, scheduler, logger });
+    this.client = sdk.createClient({ baseUrl: url, userId, accessToken, deviceId, scheduler, logger, ...more });
     this.client.on(sdk.ClientEvent.Event, (event) => this.#heard(event));
     this.client.on(sdk.RoomEvent.TimelineReset, () => (this.gaps += 1));
     this.client.on(sdk.RoomEvent.Receipt, (event) => this.receipts.push(event.getContent()));

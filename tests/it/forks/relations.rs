@@ -14,6 +14,7 @@ fn bundled(app: &App, room: RoomNum, id: &OwnedEventId) -> Value {
         user: number,
         device_id: owned_device_id!("TEST"),
         is_guest: false,
+        token: Default::default(),
         restrictions: Restrictions::default(),
     };
     let snapshot = app.store.snapshot();

@@ -1,0 +1,98 @@
+// Two people with matrix-js-sdk's real crypto in an encrypted room; one of them on a new device, by the recovery key.
+
+import { deepStrictEqual as same, strictEqual as equal } from "node:assert";
+import { Person } from "./person.mjs";
+import { until } from "./wait.mjs";
+
+const PASSWORD = "correct horse battery staple";
+const ENCRYPTION = { type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } };
+
+/// What a client asks its user for: the recovery key, once there is one.
+function callbacks() {
+  const given = {};
+  const getSecretStorageKey = async ({ keys }) => {
+    const [id] = Object.keys(keys).filter((id) => !given.id || id === given.id);
+    return given.key && id ? [id, given.key] : null;
+  };
+  const cacheSecretStorageKey = (id, _, key) => Object.assign(given, { id, key });
+  return { given, cryptoCallbacks: { getSecretStorageKey, cacheSecretStorageKey } };
+}
+
+/// Whether a person reads these words in a room, where they came encrypted.
+function reads(person, room, words) {
+  const events = person.room(room)?.getLiveTimeline().getEvents() ?? [];
+  return events.some((event) => event.getWireType() === "m.room.encrypted" && event.getContent().body === words);
+}
+
+async function begin(person) {
+  await person.client.initRustCrypto({ useIndexedDB: false });
+  await person.start(20);
+  return person.client.getCrypto();
+}
+
+export async function encryption({ step, server }) {
+  const [ofDora, ofNewDora] = [callbacks(), callbacks()];
+  let dora;
+  let emil;
+  let doraCrypto;
+  let emilCrypto;
+  let room;
+
+  await step("Dora and Emil have keys, and Dora a recovery key and a backup", async () => {
+    dora = await Person.register(server.url, "dora", PASSWORD, { cryptoCallbacks: ofDora.cryptoCallbacks });
+    emil = await Person.register(server.url, "emil", PASSWORD);
+    [doraCrypto, emilCrypto] = [await begin(dora), await begin(emil)];
+    // The first upload of cross-signing keys needs no password.
+    await doraCrypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: (upload) => upload(null) });
+    const recovery = await doraCrypto.createRecoveryKeyFromPassphrase();
+    ofNewDora.given.key = recovery.privateKey;
+    const createSecretStorageKey = async () => recovery;
+    await doraCrypto.bootstrapSecretStorage({ createSecretStorageKey, setupNewKeyBackup: true });
+    await until("the backup is in use", () => doraCrypto.getActiveSessionBackupVersion());
+  });
+
+  await step("they talk in an encrypted room", async () => {
+    const made = await dora.client.createRoom({ invite: [emil.userId], initial_state: [ENCRYPTION] });
+    room = made.room_id;
+    await until("Emil is invited", () => emil.membership(room) === "invite");
+    await emil.client.joinRoom(room);
+    await until("Dora sees Emil", () => dora.room(room)?.getMember(emil.userId)?.membership === "join");
+    await until("Emil is in", () => emil.membership(room) === "join");
+    await dora.send(room, "for your eyes only");
+    await until("Emil reads it", () => reads(emil, room, "for your eyes only"));
+    await emil.send(room, "for yours as well");
+    await until("Dora reads the answer", () => reads(dora, room, "for yours as well"));
+  });
+
+  await step("a new device reads all of it by the recovery key, and Emil sees that it is hers", async () => {
+    await until("both sessions are in the backup", async () => {
+      return (await doraCrypto.getKeyBackupInfo())?.count >= 2;
+    });
+    const fresh = await Person.login(server.url, "dora", PASSWORD, { cryptoCallbacks: ofNewDora.cryptoCallbacks });
+    const crypto = await begin(fresh);
+    await crypto.loadSessionBackupPrivateKeyFromSecretStorage();
+    const { imported } = await crypto.restoreKeyBackup();
+    equal(imported, 2);
+    await until("it reads the first message", () => reads(fresh, room, "for your eyes only"));
+    await until("it reads the second", () => reads(fresh, room, "for yours as well"));
+    await crypto.bootstrapCrossSigning({});
+    const device = fresh.client.getDeviceId();
+    await until("Emil sees that Dora signed it", async () => {
+      return (await emilCrypto.getDeviceVerificationStatus(dora.userId, device))?.signedByOwner;
+    });
+
+    await fresh.send(room, "from another device");
+    await until("Emil reads from it", () => reads(emil, room, "from another device"));
+    await until("the first device does too", () => reads(dora, room, "from another device"));
+    await dora.client.logout(true);
+    await until("Emil learns that the first device is gone", async () => {
+      const devices = (await emilCrypto.getUserDeviceInfo([dora.userId])).get(dora.userId);
+      return devices && !devices.has(dora.client.getDeviceId());
+    });
+    await emil.send(room, "to the one that is left");
+    await until("it reads that", () => reads(fresh, room, "to the one that is left"));
+    same([fresh.gaps, emil.gaps], [0, 0]);
+    fresh.stop();
+    emil.stop();
+  });
+}
