@@ -5,16 +5,17 @@ use super::{
     reader::RoomReader,
     state::{self, Roots, State},
     summary,
-    timeline::{self, Chunk},
+    timeline::{self, Chunk, TimelineEvent},
 };
 use crate::{
     error::Result,
-    ids::Position,
+    ids::{EventNum, Position},
     json::{ArrayWriter, ObjectWriter},
     rooms::{
         timeline::Point,
         unread::{Count, Unread},
     },
+    state::trie::NodeHash,
 };
 
 /// Which stretch of a room's life is told.
@@ -27,6 +28,8 @@ pub(super) struct Stretch {
     pub full_state: bool,
     /// Whether the user is joined, not gone.
     pub joined: bool,
+    /// The user's own member event, if it is behind the stretch and to be told all the same.
+    pub farewell: Option<EventNum>,
 }
 
 /// What is said of a room that is not in its DAG: rendered events, and of a joined one what is unread.
@@ -53,8 +56,12 @@ pub(super) fn write(
     out: &mut Vec<u8>,
 ) -> Result<bool> {
     let start = stretch.since.map_or(Point::START, Point::after);
-    let chunk = match sync.filter.timeline_limit(reader.room_id) {
-        Some(limit) => timeline::read(reader, start, stretch.until, limit)?,
+    let mut chunk = match sync.filter.timeline_limit(reader.room_id) {
+        Some(limit) => {
+            // The farewell takes one place.
+            let limit = limit.saturating_sub(usize::from(stretch.farewell.is_some()));
+            timeline::read(reader, start, stretch.until, limit)?
+        }
         None => Chunk::without_events(stretch.until),
     };
     let has_all_state = stretch.since.filter(|_| !stretch.full_state);
@@ -75,9 +82,12 @@ pub(super) fn write(
         roots: &roots,
         until: stretch.until,
     };
-    let state = state::read(reader, &chunk, &wanted, (&sync.app.rooms.lazy_members, &heroes))?;
+    let mut state = state::read(reader, &chunk, &wanted, (&sync.app.rooms.lazy_members, &heroes))?;
+    if let Some(farewell) = stretch.farewell {
+        add_farewell(sync, reader, (farewell, roots.end), (&mut chunk, &mut state))?;
+    }
     let nothing = chunk.events.is_empty() && !chunk.limited && state.events.is_empty();
-    if nothing && !new_to_client && !extras.is_news(stretch.since) {
+    if nothing && !new_to_client && stretch.farewell.is_none() && !extras.is_news(stretch.since) {
         return Ok(false);
     }
 
@@ -98,6 +108,30 @@ pub(super) fn write(
     }
     room.close();
     Ok(true)
+}
+
+/// Adds the user's own member event to the timeline; to the state where the timeline's filter refuses it, or where the
+/// state is that at the timeline's end.
+fn add_farewell(
+    sync: &Builder<'_>,
+    reader: &mut RoomReader<'_>,
+    (number, end): (EventNum, NodeHash),
+    (chunk, state): (&mut Chunk, &mut State),
+) -> Result<()> {
+    let view = reader.view();
+    let (meta, event) = (view.meta(number)?, view.event(number)?);
+    let limit = sync.filter.timeline_limit(reader.room_id).unwrap_or(0);
+    let taken = limit > 0 && reader.onlooker.wants(reader.wanted, &meta, &event)?;
+    let selector = sync.filter.state(reader.room_id);
+    if (!taken || sync.request.use_state_after) && selector.is_some_and(|selector| selector.matches(&event)) {
+        let before = view.state_at(end, "m.room.member", reader.onlooker.reader.user_id.as_str())?;
+        state.events.retain(|other| Some(*other) != before);
+        state.events.push(number);
+    }
+    if taken {
+        chunk.events.push(TimelineEvent { number, meta, event });
+    }
+    Ok(())
 }
 
 /// The numbers of what is unread, of the whole room or by thread.

@@ -113,7 +113,7 @@ impl Builder<'_> {
                         account_data: self.room_account_data(&room_id, account_data.get(&Some(number))),
                         unread: Some(self.app.rooms.unread(&self.snapshot, self.session.user, (number, own.since))?),
                     };
-                    let stretch = self.stretch(known, self.now.position, true);
+                    let stretch = self.joined_stretch(known);
                     self.tell((number, &room_id, own), &stretch, (&extras, &ignored), &mut body)?.then_some(0)
                 }
                 Membership::Invite if changed => {
@@ -124,7 +124,7 @@ impl Builder<'_> {
                 }
                 Membership::Leave | Membership::Ban if changed => {
                     let wanted = since.is_some() || (self.filter.include_leave() && own.was_joined());
-                    let stretch = self.stretch(since, own.since, false);
+                    let stretch = self.left_stretch(since, &own);
                     let told = wanted
                         && !own.forgotten
                         && self.tell((number, &room_id, own), &stretch, (&Extras::default(), &ignored), &mut body)?;
@@ -155,8 +155,27 @@ impl Builder<'_> {
         Ok(RoomsPart::Rooms(out))
     }
 
-    fn stretch(&self, since: Option<Position>, until: Position, joined: bool) -> Stretch {
-        Stretch { since, until, full_state: self.request.full_state, joined }
+    fn joined_stretch(&self, since: Option<Position>) -> Stretch {
+        let full_state = self.request.full_state;
+        Stretch { since, until: self.now.position, full_state, joined: true, farewell: None }
+    }
+
+    /// Of a room that the user is not in: their last time as a member, if the client doesn't know all of it. Of what
+    /// happened while they were none they are told their own membership, and nothing else.
+    fn left_stretch(&self, since: Option<Position>, own: &OwnRoom) -> Stretch {
+        match own.joined_until.filter(|until| since.is_none_or(|since| *until > since)) {
+            Some(until) => {
+                let farewell = own.event.filter(|_| until != own.since);
+                Stretch { since, until, full_state: self.request.full_state, joined: false, farewell }
+            }
+            None => Stretch {
+                since: Some(own.since),
+                until: own.since,
+                full_state: false,
+                joined: false,
+                farewell: own.event,
+            },
+        }
     }
 
     fn tell(

@@ -20,6 +20,7 @@ mod history;
 mod hostile;
 mod key_backup;
 mod keys;
+mod leaving;
 mod lifecycle;
 mod limits;
 mod login_tokens;
