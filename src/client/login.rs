@@ -61,6 +61,13 @@ pub async fn login(
 
 async fn by_password(app: &App, limits: Option<&Arc<RateLimits>>, request: &LoginRequest) -> Result<UserNum> {
     let password = request.password.as_deref().ok_or_else(|| missing("password"))?;
+    match (&request.identifier, &request.user) {
+        (Some(identifier), _) if !identifier.is_known() => {
+            return Err(Error::bad_request("M_UNKNOWN", "An identifier is of type m.id.user here."));
+        }
+        (None, None) => return Err(missing("identifier")),
+        _ => {}
+    }
     let named = app.users.named_at_login(request.identifier.as_ref(), request.user.as_deref());
     if let (Some(limits), Some(user_id)) = (limits, &named) {
         // Whoever guesses from many addresses.

@@ -73,7 +73,7 @@ pub async fn register(
     let guest = guest_to_upgrade(&app, &request)?;
     let user_id = match (&request.username, guest) {
         (Some(username), None) => {
-            let user_id = app.users.new_user_id(username)?;
+            let user_id = app.users.wanted_user_id(username)?;
             app.users.check_available(&user_id)?;
             user_id
         }
@@ -152,7 +152,7 @@ pub async fn available(
     State(app): State<Arc<App>>,
     QueryParams(query): QueryParams<AvailableQuery>,
 ) -> Result<Json<Value>> {
-    let user_id = app.users.new_user_id(&query.username)?;
+    let user_id = app.users.wanted_user_id(&query.username)?;
     app.users.check_available(&user_id)?;
     Ok(Json(json!({ "available": true })))
 }

@@ -82,15 +82,23 @@ pub fn discard(body: Body) {
     });
 }
 
-/// JSON of type `T`: `M_NOT_JSON` where it is not JSON, `M_BAD_JSON` where it doesn't fit.
+/// A JSON object of type `T`: `M_NOT_JSON` where it is not JSON, `M_BAD_JSON` where it doesn't fit.
 pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    // serde would read an array as a struct's fields in their order.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        let error = match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+            Ok(_) => Error::bad_json("The body must be a JSON object."),
+            Err(error) => not_json(&error),
+        };
+        return Err(error);
+    }
     serde_json::from_slice(body).map_err(|error| {
-        if error.is_data() {
-            Error::bad_json(format!("The body does not fit: {error}."))
-        } else {
-            Error::bad_request("M_NOT_JSON", format!("The body is not JSON: {error}."))
-        }
+        if error.is_data() { Error::bad_json(format!("The body does not fit: {error}.")) } else { not_json(&error) }
     })
+}
+
+fn not_json(error: &serde_json::Error) -> Error {
+    Error::bad_request("M_NOT_JSON", format!("The body is not JSON: {error}."))
 }
 
 /// A body that is kept as the text that it came as.
@@ -121,9 +129,15 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for QueryParams<T> {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
         match Query::<T>::from_request_parts(parts, app).await {
             Ok(Query(params)) => Ok(Self(params)),
-            Err(error) => Err(Error::invalid_param(format!("A query parameter is not valid: {}.", error.body_text()))),
+            Err(error) => Err(refused_query(&error.body_text())),
         }
     }
+}
+
+/// `M_MISSING_PARAM` or `M_INVALID_PARAM`, by what serde says: it has no type that tells the two apart.
+fn refused_query(reason: &str) -> Error {
+    let errcode = if reason.contains("missing field") { "M_MISSING_PARAM" } else { "M_INVALID_PARAM" };
+    Error::bad_request(errcode, format!("The query parameters are not valid: {reason}."))
 }
 
 impl FromRequestParts<Arc<App>> for Session {

@@ -2,6 +2,7 @@
 
 pub mod answer;
 mod compress;
+mod cors;
 pub mod extract;
 pub mod files;
 mod guests;

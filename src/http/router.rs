@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    http::{Method, header},
-    middleware::from_fn_with_state,
+    middleware::{from_fn, from_fn_with_state},
     routing::{delete, get, post, put},
 };
-use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer};
+use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    compress,
+    compress, cors,
     rate_limit::{self, RateLimits},
     web,
 };
@@ -49,7 +48,7 @@ pub fn protected(app: Arc<App>, mut routes: Router<Arc<App>>) -> Router {
             // The panic hook has logged it already.
             axum::response::IntoResponse::into_response(Error::internal("a handler panicked"))
         }))
-        .layer(cors())
+        .layer(from_fn(cors::allow_browsers))
         .with_state(app)
 }
 
@@ -173,6 +172,9 @@ fn push() -> Router<Arc<App>> {
     Router::new()
         .route("/pushrules/", get(push_rules::all))
         .route("/pushrules/global/", get(push_rules::global))
+        // As some clients write them.
+        .route("/pushrules", get(push_rules::all))
+        .route("/pushrules/global", get(push_rules::global))
         .route("/pushrules/global/{kind}/{ruleId}", rule)
         .route("/pushrules/global/{kind}/{ruleId}/enabled", enabled)
         .route("/pushrules/global/{kind}/{ruleId}/actions", actions)
@@ -272,18 +274,6 @@ fn media_v3() -> Router<Arc<App>> {
         .route("/download/{serverName}/{mediaId}/{fileName}", get(media::frozen))
         .route("/thumbnail/{serverName}/{mediaId}", get(media::frozen))
         .route("/preview_url", get(media::frozen))
-}
-
-/// Any web client may use this server (client-server API, "Web Browser Clients").
-fn cors() -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(tower_http::cors::Any)
-        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS])
-        .allow_headers([
-            header::HeaderName::from_static("x-requested-with"),
-            header::CONTENT_TYPE,
-            header::AUTHORIZATION,
-        ])
 }
 
 async fn method_not_allowed() -> Error {

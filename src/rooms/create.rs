@@ -274,7 +274,7 @@ fn initial_state(new: &NewRoom, alias: Option<&RoomAliasId>) -> Result<Vec<NewSt
         set("m.room.name", "", object(json!({ "name": name }))?);
     }
     if let Some(topic) = &new.topic {
-        let content = json!({ "topic": topic, "m.topic": { "m.text": [{ "body": topic }] } });
+        let content = json!({ "topic": topic, "m.topic": { "m.text": [{ "mimetype": "text/plain", "body": topic }] } });
         set("m.room.topic", "", object(content)?);
     }
     Ok(state)

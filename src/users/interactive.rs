@@ -113,7 +113,10 @@ impl Users {
         let (id, passed) = match auth.session.clone() {
             // Scripts commonly send the stage at once.
             None => (self.begin(operation.clone()), None),
-            Some(id) => match self.interactive.0.get(&id).filter(|session| self.serves(session, &operation)) {
+            Some(id) => match self.interactive.0.get(&id).filter(|session| self.lives(session)) {
+                Some(session) if session.operation != operation => {
+                    return Err(Error::forbidden("This session was begun for another request."));
+                }
                 Some(session) => (id, session.passed),
                 None => {
                     let session = self.begin(operation.clone());
@@ -147,8 +150,8 @@ impl Users {
         id
     }
 
-    fn serves(&self, session: &InteractiveSession, operation: &Operation) -> bool {
-        session.operation == *operation && self.clock.now_ms() < session.began_at + LIFETIME_MS
+    fn lives(&self, session: &InteractiveSession) -> bool {
+        self.clock.now_ms() < session.began_at + LIFETIME_MS
     }
 
     async fn attempt(&self, stage: &Stage, auth: AuthData) -> Result<Proof> {
@@ -176,8 +179,10 @@ impl Users {
                 let Some(password) = auth.password else {
                     return Err(Error::new(401, "M_MISSING_PARAM", "The password is missing."));
                 };
-                let right = self.is_meant(*user, auth.identifier.as_ref(), auth.user.as_deref())?
-                    && self.check_password(*user, &password).await?;
+                if !self.is_meant(*user, auth.identifier.as_ref(), auth.user.as_deref())? {
+                    return Err(Error::forbidden("Nobody but the owner of the account can allow this."));
+                }
+                let right = self.check_password(*user, &password).await?;
                 if right { Ok(proof) } else { Err(Error::new(401, "M_FORBIDDEN", "Wrong password.")) }
             }
         }

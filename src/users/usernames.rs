@@ -24,7 +24,19 @@ pub struct Identifier {
     pub user: Option<String>,
 }
 
+impl Identifier {
+    /// Whether the specification has identifiers of this type.
+    pub fn is_known(&self) -> bool {
+        ["m.id.user", "m.id.thirdparty", "m.id.phone"].contains(&self.kind.as_str())
+    }
+}
+
 impl Users {
+    /// The user ID of a newcomer who wants this name: its capitals become small letters.
+    pub fn wanted_user_id(&self, name: &str) -> Result<OwnedUserId> {
+        self.new_user_id(&name.to_ascii_lowercase())
+    }
+
     /// The user ID that a new account of this localpart has; `M_INVALID_USERNAME` if it is not allowed.
     pub fn new_user_id(&self, localpart: &str) -> Result<OwnedUserId> {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._=-/+".contains(&byte);

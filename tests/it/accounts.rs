@@ -31,7 +31,7 @@ async fn user_names_keep_to_the_grammar_and_are_taken_once() {
     let client = server.anonymous();
     for (name, errcode) in [
         ("alice", "M_USER_IN_USE"),
-        ("Alice", "M_INVALID_USERNAME"),
+        ("Alice", "M_USER_IN_USE"),
         ("@alice:localhost", "M_INVALID_USERNAME"),
         ("", "M_INVALID_USERNAME"),
         ("al ice", "M_INVALID_USERNAME"),
@@ -46,6 +46,13 @@ async fn user_names_keep_to_the_grammar_and_are_taken_once() {
     client.post("/v3/register", json!({ "username": long })).await.refused(400, "M_INVALID_USERNAME");
     let free = client.get("/v3/register/available?username=bob").await.ok();
     assert_eq!(free, json!({ "available": true }));
+    client.get("/v3/register/available").await.refused(400, "M_MISSING_PARAM");
+    let body = json!({ "username": "BOB", "password": PASSWORD, "auth": { "type": "m.login.dummy" } });
+    assert_eq!(
+        client.post("/v3/register", body).await.ok()["user_id"],
+        "@bob:localhost",
+        "phones begin with a capital"
+    );
 }
 
 #[tokio::test]
@@ -100,7 +107,14 @@ async fn a_login_that_does_not_fit_is_refused() {
     client.post("/v3/login", phone).await.refused(403, "M_FORBIDDEN");
     client.post("/v3/login", json!({ "type": "m.login.sso" })).await.refused(400, "M_UNKNOWN");
     client.post("/v3/login", json!({ "type": "m.login.password" })).await.refused(400, "M_MISSING_PARAM");
+    let nobody_named = json!({ "type": "m.login.password", "password": PASSWORD });
+    client.post("/v3/login", nobody_named).await.refused(400, "M_MISSING_PARAM");
+    let mut unknown = body("alice", PASSWORD);
+    unknown["identifier"]["type"] = json!("org.example.badge");
+    client.post("/v3/login", unknown).await.refused(400, "M_UNKNOWN");
     client.post("/v3/login", json!({})).await.refused(400, "M_BAD_JSON");
+    let fields_in_order = json!(["m.login.password", { "type": "m.id.user", "user": "alice" }, null, PASSWORD]);
+    client.post("/v3/login", fields_in_order).await.refused(400, "M_BAD_JSON");
 }
 
 #[tokio::test]

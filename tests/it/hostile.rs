@@ -173,6 +173,8 @@ async fn web_clients_of_any_origin_may_ask_and_may_read_errors() {
         let refused = request.send().await.unwrap();
         assert!(refused.status().is_client_error());
         assert_eq!(header(&refused, "access-control-allow-origin"), "*", "{path}");
+        assert!(header(&refused, "access-control-allow-methods").contains("delete"), "{path}");
+        assert!(header(&refused, "access-control-allow-headers").contains("authorization"), "{path}");
     }
 }
 
