@@ -33,6 +33,8 @@ export class TimelineState implements Timeline {
   #marker: EventId | null = null;
   /** A part of the past that was jumped to; `null`: the newest. */
   #anchor: EventTimeline | null = null;
+  /** What is shown as the newest while the events since are fetched. */
+  #gap: EventTimeline | null = null;
   #oldLive: EventTimeline | null = null;
   readonly #actions: Actions;
   readonly #subscribe = createSubscriber(() => this.#enter());
@@ -187,7 +189,7 @@ export class TimelineState implements Timeline {
 
   /** Shows what was there while the events between are fetched, so that nothing jumps. */
   async #closeGap(old: EventTimeline): Promise<void> {
-    this.#anchor = old;
+    this.#anchor = this.#gap = old;
     try {
       for (let page = 0; page < GAP_PAGES && !this.#chain().includes(this.#live); page++) {
         const first = chainOf(this.#live)[0] ?? this.#live;
@@ -198,6 +200,7 @@ export class TimelineState implements Timeline {
       // The newest is shown; what came before is loaded as one scrolls up.
     }
     if (this.#anchor === old) this.#anchor = null;
+    if (this.#gap === old) this.#gap = null;
     this.update();
   }
 
@@ -287,7 +290,7 @@ export class TimelineState implements Timeline {
   }
 
   #isAtEnd(): boolean {
-    return this.#chain().at(-1) === this.#live;
+    return (this.#gap !== null && this.#anchor === this.#gap) || this.#chain().at(-1) === this.#live;
   }
 }
 

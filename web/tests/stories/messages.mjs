@@ -96,6 +96,9 @@ export const stories = {
     await one.page.getByRole("button", { name: /newest/i }).click();
     await message(one.page, "Remember").waitFor();
     await timeline(one.page).getByText("Where it all began").waitFor({ state: "detached" });
+    // And there once more.
+    await message(one.page, "Remember").getByRole("link").click();
+    await message(one.page, "Where it all began").waitFor();
 
     await other.page.goto(`${roomPath(room)}/${encodeURIComponent(first)}`);
     await message(other.page, "Where it all began").waitFor();

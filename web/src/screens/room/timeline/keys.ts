@@ -1,4 +1,4 @@
-/** What keys do on a message that has the focus. */
+/** What keys do in a timeline, and on a message that has the focus. */
 import type { MessageItem } from "../../../matrix/types";
 import type { Conversation } from "../conversation.svelte";
 
@@ -16,4 +16,23 @@ export function onMessageKey(event: KeyboardEvent, conversation: Conversation, i
   else if (event.key === "Escape") conversation.focusComposer();
   else return;
   event.preventDefault();
+}
+
+/** What keys do in the timeline around the messages: arrows go from one to the next, End to the newest. */
+export function onTimelineKey(event: KeyboardEvent, conversation: Conversation, toEnd: () => void): void {
+  const scroller = event.currentTarget as HTMLElement;
+  const target = event.target as HTMLElement;
+  if (target !== scroller && target.dataset["message"] === undefined) return;
+  if (event.key === "End") toEnd();
+  else if (event.key === "ArrowUp" || event.key === "ArrowDown") step(scroller, target, event.key === "ArrowUp" ? -1 : 1, conversation);
+  else return;
+  event.preventDefault();
+}
+
+function step(scroller: HTMLElement, from: HTMLElement, by: 1 | -1, conversation: Conversation): void {
+  const messages = [...scroller.querySelectorAll<HTMLElement>("[data-message]")];
+  const here = messages.indexOf(from);
+  const next = here < 0 ? messages.at(-1) : messages[here + by];
+  if (next) next.focus();
+  else if (by > 0) conversation.focusComposer();
 }
