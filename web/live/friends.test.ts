@@ -97,7 +97,8 @@ describe("a friend request", () => {
     const request = await until(() => bob.matrix.friends.received[0]);
     const withdrawn = ann.matrix.friends.cancel(ann.matrix.friends.sent[0]!);
     await until(async () => (await ann.ask<{ membership: string }>("GET", `/_matrix/client/v3/rooms/${encodeURIComponent(request.room.id)}/state/m.room.member/${encodeURIComponent(bob.id)}`).catch(() => ({ membership: "leave" }))).membership === "leave");
-    await expect(bob.matrix.friends.accept(request)).rejects.toMatchObject({ kind: "forbidden" });
+    // By then it may have been forgotten.
+    await expect(bob.matrix.friends.accept(request)).rejects.toMatchObject({ kind: expect.stringMatching(/^(forbidden|notFound)$/) });
     await withdrawn;
     await until(() => bob.matrix.friends.received.length === 0 && bob.matrix.friends.relation(ann.id) === "none");
   });
