@@ -142,9 +142,13 @@ export class Outbox {
   }
 
   #pump(room: string): void {
-    if (this.#sending.has(room) || this.#stopped) return;
+    if (this.#sending.has(room) || this.#stopped || !nextOf(this.of(room))) return;
     this.#sending.add(room);
-    void this.#run(room).finally(() => this.#sending.delete(room));
+    void this.#run(room).finally(() => {
+      this.#sending.delete(room);
+      // Something may have come in just as it ended.
+      this.#pump(room);
+    });
   }
 
   async #run(room: string): Promise<void> {
