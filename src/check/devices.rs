@@ -15,7 +15,8 @@ use crate::{
     users::{
         feed::FeedEntry,
         keys::{
-            OneTimeKey, SignatureRow, Stock, Usage, change_position, list_key, one_time_key, one_time_key_id, stock_key,
+            DehydratedRow, OneTimeKey, SignatureRow, Stock, Usage, change_position, dehydrated_key, device_keys_key,
+            list_key, one_time_key, one_time_key_id, stock_key,
         },
         to_device::{Inbox, inbox_key},
     },
@@ -41,6 +42,7 @@ const KINDS: &[(Devices, Check)] = &[
     (Devices::CrossSigning, check_cross_signing),
     (Devices::Signature, check_signature),
     (Devices::Inbox, check_inbox),
+    (Devices::Dehydrated, check_dehydrated),
     (Devices::Backups, backups::check_backups),
     (Devices::Backup, backups::check_backup),
     (Devices::BackedUpKey, backups::check_key),
@@ -88,10 +90,30 @@ impl<'a> DevicesRow<'a> {
     }
 }
 
-/// Whether a device is there, logged in.
+/// Whether a device is there, logged in or dehydrated.
 fn is_there(db: &Database<'_>, user: UserNum, device_id: &DeviceId) -> Result<bool, StoreError> {
+    if is_logged_in(db, user, device_id)? {
+        return Ok(true);
+    }
+    // One that is malformed is told where it stands.
+    let row = db.snapshot.get(Family::Devices, &dehydrated_key(user))?;
+    let row = row.and_then(|row| crate::store::decode::<DehydratedRow>(Family::Devices, &row).ok());
+    Ok(row.is_some_and(|row| row.device_id == device_id))
+}
+
+fn is_logged_in(db: &Database<'_>, user: UserNum, device_id: &DeviceId) -> Result<bool, StoreError> {
     let key = KeyBuilder::user(user, keys::Index::Device).tail(device_id.as_bytes()).build();
     Ok(db.snapshot.get(Family::Index, &key)?.is_some())
+}
+
+/// User → their dehydrated device: it has keys, and is not logged in as well.
+fn check_dehydrated(db: &Database<'_>, row: &DevicesRow<'_>, report: &mut Report) -> Result<(), StoreError> {
+    let Some(dehydrated) = row.decode::<DehydratedRow>(report) else { return Ok(()) };
+    let keys = db.snapshot.get(Family::Devices, &device_keys_key(row.user, &dehydrated.device_id))?;
+    if !row.rest.is_empty() || keys.is_none() || is_logged_in(db, row.user, &dehydrated.device_id)? {
+        report.wrong(row.place(), "this dehydrated device has no keys, or is logged in");
+    }
+    Ok(())
 }
 
 /// User → device: JSON, of a device that is there, whose user's list tells of it.

@@ -8,6 +8,7 @@ pub mod admin_register;
 pub mod calls;
 pub mod capabilities;
 pub mod create_room;
+pub mod dehydrated;
 pub mod devices;
 pub mod directory;
 pub mod discovery;

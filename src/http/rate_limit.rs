@@ -128,6 +128,7 @@ impl Class {
             (&Method::POST, "register", _) | (_, "register", ("m.login.registration_token", _)) => Self::Registration,
             (&Method::POST, "login" | "refresh" | "delete_devices", _) => Self::Login,
             (&Method::POST, "account", ("password" | "deactivate", _)) | (&Method::DELETE, "devices", _) => Self::Login,
+            (&Method::POST, "keys", ("device_signing", _)) => Self::Login,
             (&Method::POST, "createRoom" | "join" | "knock", _) => Self::Joins,
             (&Method::POST, "rooms", (_, "join" | "leave" | "invite" | "knock" | "upgrade")) => Self::Joins,
             (&Method::POST, "rooms" | "users", (_, "report")) => Self::Reports,

@@ -27,6 +27,7 @@ pub fn router(app: Arc<App>) -> Router {
         .nest("/.well-known/matrix", well_known())
         .merge(federation::routes())
         .nest("/_matrix/media/r0", media_v3())
+        .nest("/_matrix/client/unstable/org.matrix.msc3814.v1", dehydrated_devices())
         .nest("/_matrix/media/v1", media_v3().route("/create", post(media::create)))
         .nest("/_matrix/media/v3", media_v3())
         .route("/_salon/admin/reports", get(admin::reports))
@@ -112,6 +113,13 @@ fn encryption() -> Router<Arc<App>> {
         .route("/keys/signatures/upload", post(keys::upload_signatures))
         .route("/sendToDevice/{eventType}/{txnId}", put(to_device::send))
         .merge(key_backup())
+}
+
+/// Devices that are nowhere logged in.
+fn dehydrated_devices() -> Router<Arc<App>> {
+    let device = get(dehydrated::get).put(dehydrated::put).delete(dehydrated::delete);
+    let events = get(dehydrated::get_events).post(dehydrated::events);
+    Router::new().route("/dehydrated_device", device).route("/dehydrated_device/{deviceId}/events", events)
 }
 
 /// Backups of keys.

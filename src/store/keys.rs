@@ -94,6 +94,8 @@ pub enum Devices {
     Signature = b'G',
     /// User → device: what waits for it.
     Inbox = b'N',
+    /// User → their dehydrated device.
+    Dehydrated = b'H',
     /// User → their key backups.
     Backups = b'B',
     /// User → version: a key backup.

@@ -102,7 +102,8 @@ impl Users {
             row.erased |= erase;
             let mut commit = Commit::new(LogEntry::Deactivated(user));
             let mut removed = self.remove_devices(&mut commit, user, &self.device_ids(user)?)?;
-            if self.delete_cross_signing(&mut commit, user)? {
+            let had_dehydrated = self.remove_dehydrated(&mut commit, user)?.is_some();
+            if self.delete_cross_signing(&mut commit, user)? || had_dehydrated {
                 removed.tell_of_keys(ListChange::of(&self.store.latest(), user)?);
             }
             self.delete_backups(&mut commit, user)?;
@@ -120,6 +121,7 @@ impl Users {
             ticket
         };
         ticket.durable().await?;
+        self.wake_ended(user);
         Ok(())
     }
 

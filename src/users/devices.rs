@@ -61,6 +61,7 @@ impl DeviceRow {
 }
 
 /// What goes with devices whose deletion is in a commit.
+#[derive(Default)]
 pub(super) struct Removed {
     /// Their tokens: to be forgotten once the commit is queued.
     pub tokens: Vec<TokenHash>,
@@ -176,6 +177,7 @@ impl Users {
             ticket
         };
         ticket.durable().await?;
+        self.wake_ended(user);
         Ok(())
     }
 
@@ -204,7 +206,7 @@ impl Users {
                 let end = keys::successor(&start).unwrap_or_else(|| start.clone());
                 commit.delete_range(Family::Index, start, end);
                 had_keys |= self.delete_device_keys(commit, user, device_id)?;
-                self.delete_inbox(commit, user, device_id);
+                self.delete_inbox(commit, user, device_id)?;
             }
         }
         self.remove_pushers_of(commit, user, |device_id| device_ids.iter().any(|gone| gone == device_id))?;

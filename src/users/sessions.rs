@@ -82,6 +82,9 @@ impl Users {
                 }
                 None => {
                     self.check_device_id(user, device_id.as_str())?;
+                    if self.dehydrated(user)?.is_some_and(|row| row.device_id == device_id) {
+                        return Err(Error::invalid_param("A device of this ID is dehydrated."));
+                    }
                     self.make_room_for_device(&mut commit, user)?
                 }
             };
@@ -102,6 +105,7 @@ impl Users {
             (ticket, minted)
         };
         ticket.durable().await?;
+        self.wake_ended(user);
         self.started(user, device_id, minted)
     }
 

@@ -143,14 +143,15 @@ impl Users {
         let (mut letters, mut written) = (Vec::new(), 0);
         for (user, messages) in recipients {
             let all = messages.get(<&DeviceId>::from("*"));
+            let dehydrated = self.dehydrated(*user)?.map(|row| row.device_id);
             let mut devices: BTreeSet<OwnedDeviceId> = messages.keys().cloned().collect();
             if all.is_some() {
-                devices.extend(self.device_ids(*user)?);
+                devices.extend(self.device_ids(*user)?.into_iter().chain(dehydrated.clone()));
             }
             for device_id in devices {
                 // What is meant for one device takes the place of what is for all: each gets one message.
                 let Some(content) = messages.get(&device_id).or(all) else { continue };
-                if self.device(*user, &device_id)?.is_none() {
+                if dehydrated.as_ref() != Some(&device_id) && self.device(*user, &device_id)?.is_none() {
                     continue;
                 }
                 if !content.get().starts_with('{') {
@@ -261,13 +262,18 @@ impl Users {
     }
 
     /// Adds the deletion of all that waits for a device to a commit that the caller queues under the user's lock.
-    pub(super) fn delete_inbox(&self, commit: &mut Commit, user: UserNum, device_id: &DeviceId) {
-        commit.delete(Family::Devices, inbox_key(user, device_id));
+    pub(super) fn delete_inbox(&self, commit: &mut Commit, user: UserNum, device_id: &DeviceId) -> Result<()> {
+        let key = inbox_key(user, device_id);
+        if self.store.latest().get(Family::Devices, &key)?.is_none() {
+            return Ok(());
+        }
+        commit.delete(Family::Devices, key);
         let start = keys::to_device(user, device_id.as_str()).build();
         // A key with a NUL at its end has a successor.
         let end = keys::successor(&start).unwrap_or_else(|| start.clone());
         commit.delete_range(Family::ToDevice, start, end);
         self.delivered.0.remove(&(user, device_id.to_owned()));
+        Ok(())
     }
 }
 

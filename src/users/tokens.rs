@@ -80,7 +80,7 @@ impl Tokens {
         }
     }
 
-    /// The same for tokens of which requests may be waiting, which are to be woken when the commit is published.
+    /// The same for tokens of which requests may be waiting: `Users::wake_ended` follows.
     pub(super) fn end(&self, revoked: &[TokenHash]) {
         self.forget(revoked);
         for hash in revoked {
@@ -144,6 +144,12 @@ impl Users {
     /// 401 `M_UNKNOWN_TOKEN` if the session was ended while its request waited.
     pub fn check_session(&self, session: &Session) -> Result<()> {
         if self.tokens.ended.get(&session.token).is_some() { Err(unknown_token()) } else { Ok(()) }
+    }
+
+    /// Has the user's waiting requests see whether their sessions were ended. The commit has woken them already, but maybe
+    /// before that was known.
+    pub(super) fn wake_ended(&self, user: UserNum) {
+        self.store.live().wake_user(user);
     }
 
     /// The row of a token that is known, of that kind and not expired.

@@ -40,7 +40,7 @@ pub async fn publish_all(client: &TestClient) {
 }
 
 /// One-time keys with these numbers.
-fn one_time_keys(client: &TestClient, numbers: std::ops::Range<usize>) -> Value {
+pub fn one_time_keys(client: &TestClient, numbers: std::ops::Range<usize>) -> Value {
     let keys = numbers.map(|number| (format!("signed_curve25519:K{number}"), signed_key(client, number)));
     Value::Object(keys.collect::<Map<_, _>>())
 }

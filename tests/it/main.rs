@@ -11,6 +11,7 @@ mod check;
 mod check_devices;
 mod compression;
 mod cross_signing;
+mod dehydrated;
 mod device_lists;
 mod directory;
 mod discovery;

@@ -3,6 +3,7 @@
 
 mod claim;
 mod cross_signing;
+mod dehydrated;
 mod list;
 mod query;
 mod shape;
@@ -11,7 +12,7 @@ mod stock;
 
 use std::collections::BTreeMap;
 
-use ruma::DeviceId;
+use ruma::{DeviceId, UserId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -19,6 +20,7 @@ pub(super) use self::list::ListChange;
 pub use self::{
     claim::Claimed,
     cross_signing::{CrossSigningKeys, CrossSigningUpload, Usage, cross_signing_key},
+    dehydrated::{DehydratedEvents, DehydratedRow, NewDehydrated, dehydrated_key},
     list::{change_position, list_key},
     query::Queried,
     signatures::{Failures, SignatureRow, SignedKeys, signature_key},
@@ -43,6 +45,22 @@ pub struct KeysUpload {
     fallback_keys: Option<Map<String, Value>>,
 }
 
+/// Keys of a device whose form is right.
+struct CheckedUpload {
+    /// Its identity keys, JSON.
+    identity: Option<String>,
+    one_time: Vec<NewKey>,
+    fallback: Vec<NewKey>,
+}
+
+impl KeysUpload {
+    fn check(self, user_id: &UserId, device_id: &DeviceId) -> Result<CheckedUpload> {
+        let identity = self.device_keys.map(|keys| shape::device_keys(keys, user_id, device_id)).transpose()?;
+        let (one_time, fallback) = (new_keys(self.one_time_keys)?, new_keys(self.fallback_keys)?);
+        Ok(CheckedUpload { identity, one_time, fallback })
+    }
+}
+
 /// `devices`: user → device: its identity keys.
 pub fn device_keys_key(user: UserNum, device_id: &DeviceId) -> Key {
     KeyBuilder::devices(user, Devices::Keys).tail(device_id.as_bytes()).build()
@@ -56,9 +74,7 @@ impl Users {
     /// content; 413 `M_TOO_LARGE` where there are too many.
     pub async fn upload_keys(&self, session: &Session, upload: KeysUpload) -> Result<BTreeMap<String, u64>> {
         let (user, device_id) = (session.user, &*session.device_id);
-        let identity =
-            upload.device_keys.map(|keys| shape::device_keys(keys, &session.user_id, device_id)).transpose()?;
-        let (one_time, fallback) = (new_keys(upload.one_time_keys)?, new_keys(upload.fallback_keys)?);
+        let CheckedUpload { identity, one_time, fallback } = upload.check(&session.user_id, device_id)?;
         let (ticket, counts) = {
             let _lock = self.locks.user(user);
             let latest = self.store.latest();
@@ -108,7 +124,7 @@ impl Users {
         let known = self.store.latest().get(Family::Devices, &key)?.is_some();
         commit.delete(Family::Devices, key);
         commit.delete(Family::Devices, signature_key(user, user, device_id.as_str()));
-        stock::delete(commit, user, device_id);
+        stock::delete(&self.store.latest(), commit, user, device_id)?;
         Ok(known)
     }
 }

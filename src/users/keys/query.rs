@@ -6,7 +6,10 @@ use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::cross_signing::CrossSigningKey;
+use super::{
+    cross_signing::CrossSigningKey,
+    dehydrated::{DehydratedRow, dehydrated_key},
+};
 use crate::{
     error::{Error, Result},
     ids::UserNum,
@@ -97,7 +100,15 @@ impl Users {
         let signatures = self.signatures_on(snapshot, (user, user), device_id.as_str())?;
         add_signatures(&mut keys, &self.store.user_id(user)?, signatures);
         let row: Option<DeviceRow> = snapshot.get_row(Family::Index, &crate::users::devices::key(user, device_id))?;
-        if let Some(name) = row.and_then(|row| row.display_name) {
+        let name = match row {
+            Some(row) => row.display_name,
+            // Its keys are here, so it is dehydrated.
+            None => {
+                let row: Option<DehydratedRow> = snapshot.get_row(Family::Devices, &dehydrated_key(user))?;
+                row.filter(|row| row.device_id == device_id).and_then(|row| row.display_name)
+            }
+        };
+        if let Some(name) = name {
             keys.insert("unsigned".to_owned(), json!({ "device_display_name": name }));
         }
         Ok(Some(Value::Object(keys)))

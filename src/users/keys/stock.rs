@@ -125,6 +125,13 @@ impl<'a> StockChange<'a> {
         Ok(Self { user, device_id, latest, stock, puts, deletes, changed: false, ran_short: false })
     }
 
+    /// Of a device that is new, whatever there was under its ID.
+    pub fn of_new_device(latest: Latest<'a>, user: UserNum, device_id: &'a DeviceId) -> Self {
+        let (puts, deletes) = (Vec::new(), Vec::new());
+        let stock = Stock::default();
+        Self { user, device_id, latest, stock, puts, deletes, changed: false, ran_short: false }
+    }
+
     /// Adds one-time keys behind those that are there. What is there already stays as it is.
     pub fn add(&mut self, keys: Vec<NewKey>) -> Result<()> {
         for key in keys {
@@ -227,14 +234,24 @@ impl<'a> StockChange<'a> {
 }
 
 /// Adds the deletion of all one-time and fallback keys of a device to a commit.
-pub(super) fn delete(commit: &mut Commit, user: UserNum, device_id: &DeviceId) {
-    commit.delete(Family::Devices, stock_key(user, device_id));
+pub(super) fn delete(
+    read: &impl Read,
+    commit: &mut Commit,
+    user: UserNum,
+    device_id: &DeviceId,
+) -> Result<(), StoreError> {
+    let key = stock_key(user, device_id);
+    if read.get(Family::Devices, &key)?.is_none() {
+        return Ok(());
+    }
+    commit.delete(Family::Devices, key);
     for kind in [Devices::OneTimeKey, Devices::OneTimeKeyId] {
         let start = of_device(user, kind, device_id).build();
         // A key with a NUL at its end has a successor.
         let end = keys::successor(&start).unwrap_or_else(|| start.clone());
         commit.delete_range(Family::Devices, start, end);
     }
+    Ok(())
 }
 
 fn same_json(one: &str, other: &str) -> bool {
