@@ -9,23 +9,14 @@ import Reply from "@lucide/svelte/icons/reply";
 import RotateCw from "@lucide/svelte/icons/rotate-cw";
 import Smile from "@lucide/svelte/icons/smile";
 import Trash2 from "@lucide/svelte/icons/trash-2";
-import type { Component } from "svelte";
 import { t } from "../../../i18n/i18n.svelte";
 import type { MessageBody, MessageItem } from "../../../matrix/types";
+import type { MenuEntry } from "../../../ui/MenuList.svelte";
 import { toastError } from "../../../ui/toasts.svelte";
 import type { Conversation } from "../conversation.svelte";
 import { download } from "../media/download";
 
-export interface MessageAction {
-  readonly label: string;
-  readonly icon: Component<{ size?: number }>;
-  readonly danger?: boolean;
-  /** The key that does it while the message has the focus. */
-  readonly key?: string;
-  readonly action: () => void;
-}
-
-export function actionsFor(conversation: Conversation, item: MessageItem): MessageAction[] {
+export function actionsFor(conversation: Conversation, item: MessageItem): MenuEntry[] {
   if (item.status === "failed") {
     return [
       { label: t("room.message.resend"), icon: RotateCw, action: () => conversation.resend(item) },
@@ -39,21 +30,21 @@ export function actionsFor(conversation: Conversation, item: MessageItem): Messa
   return [...answers(conversation, item), ...copyAction(conversation, item), ...ofTheSent(conversation, item)];
 }
 
-function answers(conversation: Conversation, item: MessageItem): MessageAction[] {
-  const actions: MessageAction[] = [];
+function answers(conversation: Conversation, item: MessageItem): MenuEntry[] {
+  const actions: MenuEntry[] = [];
   if (conversation.room.can.send) actions.push({ label: t("room.message.reply"), icon: Reply, key: "R", action: () => conversation.reply(item) });
   if (item.canEdit) actions.push({ label: t("room.message.edit"), icon: Pencil, key: "E", action: () => conversation.edit(item) });
   return actions;
 }
 
-function copyAction(conversation: Conversation, item: MessageItem): MessageAction[] {
+function copyAction(conversation: Conversation, item: MessageItem): MenuEntry[] {
   const text = textOf(item.body);
   return text ? [{ label: t("room.message.copy"), icon: Copy, action: () => void conversation.copy(text) }] : [];
 }
 
-function ofTheSent(conversation: Conversation, item: MessageItem): MessageAction[] {
+function ofTheSent(conversation: Conversation, item: MessageItem): MenuEntry[] {
   const { id } = item;
-  const actions: MessageAction[] = [];
+  const actions: MenuEntry[] = [];
   const file = "file" in item.body ? item.body.file : null;
   if (file) actions.push({ label: t("room.media.download"), icon: Download, action: () => void download(conversation.matrix.media, file).catch(toastError) });
   if (id) actions.push({ label: t("room.message.copyLink"), icon: Link, action: () => void conversation.copy(conversation.room.timeline.link(id)) });
