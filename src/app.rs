@@ -12,7 +12,7 @@ use crate::{
     net::{Keyring, NetError, PeerOptions, Peers},
     outbound,
     previews::Previews,
-    rooms::Rooms,
+    rooms::{Rooms, remote::Transactions},
     store::{Commit, Family, LogEntry, Read, Store, StoreError, StoreOptions, keys},
     users::Users,
 };
@@ -37,6 +37,8 @@ pub struct App {
     pub peers: Arc<Peers>,
     /// The keys of servers.
     pub keyring: Arc<Keyring>,
+    /// Transactions of other servers.
+    pub transactions: Transactions,
     /// Rooms.
     pub rooms: Rooms,
     stopping: watch::Sender<bool>,
@@ -99,6 +101,7 @@ impl App {
             signing_key.clone(),
             old_keys,
         ));
+        let transactions = Transactions::new(store.clone());
         let trie_secret = stored_secret(&store, "trie_secret", || randomness.bytes::<32>().to_vec())?;
         let trie_secret = trie_secret.as_slice().try_into().map_err(|_| StoreError::Malformed(Family::Meta))?;
         let previews = Previews::new(media.clone(), clock.clone(), config.url_previews.clone())?;
@@ -106,7 +109,7 @@ impl App {
             (store.clone(), users.clone(), media.clone()),
             config.server_name.clone(),
             (clock.clone(), randomness.clone()),
-            signing_key,
+            (signing_key, peers.clone(), keyring.clone()),
             trie_secret,
         );
         Ok(Arc::new(Self {
@@ -119,6 +122,7 @@ impl App {
             previews,
             peers,
             keyring,
+            transactions,
             rooms,
             stopping: watch::Sender::new(false),
         }))
@@ -138,8 +142,13 @@ impl App {
                     tracing::error!(%error, "notifications are pushed no more until the next start");
                 }
             };
+            let events = async {
+                if let Err(error) = outbound::federation::follow(app.clone()).await {
+                    tracing::error!(%error, "events reach other servers no more until the next start");
+                }
+            };
             tokio::select! {
-                ((), ()) = async { tokio::join!(profiles, pushes) } => {}
+                ((), (), ()) = async { tokio::join!(profiles, pushes, events) } => {}
                 () = app.stopped() => {}
             }
         })

@@ -157,7 +157,7 @@ fn check_entry(db: &Database<'_>, position: Position, entry: LogEntry, report: &
                 report.wrong(place(), format!("{} is not there, or elsewhere", report::event(room, number)));
             }
         }
-        LogEntry::Profile(user) | LogEntry::Deactivated(user) | LogEntry::User(user) => {
+        LogEntry::Profile(user) | LogEntry::Deactivated(user) | LogEntry::User(user) | LogEntry::Receipt(_, user) => {
             if user.0 == 0 || user.0 > db.last_user {
                 report.wrong(place(), format!("user {user} has no name"));
             }

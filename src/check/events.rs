@@ -11,8 +11,9 @@ use crate::{
     rooms::{
         indexes,
         relations::{RelationRows, awaited_key},
-        rows::EventMeta,
+        rows::{EventMeta, Place},
     },
+    state::trie::EMPTY_ROOT,
     store::{
         Family, Read, StoreError,
         keys::{self, read_u32, read_u64},
@@ -90,12 +91,11 @@ impl Room<'_> {
         if self.find(pdu.event_id())? != Some(number) {
             report.wrong(&place, "event_ids does not lead to it");
         }
-        for (ids, numbers, what) in
-            [(pdu.prev_events(), &meta.prev, "previous"), (pdu.auth_events(), &meta.auth, "auth")]
-        {
-            if !self.edges_lead_back(number, ids, numbers)? {
-                report.wrong(&place, format!("its {what} events are not those that event_meta names, all before it"));
-            }
+        if !self.edges_lead_back(number, pdu.auth_events(), &meta.auth)? {
+            report.wrong(&place, "its auth events are not those that event_meta names, all before it");
+        }
+        if !self.edges_lead_on(pdu.prev_events(), meta)? {
+            report.wrong(&place, "its previous events are not those that event_meta names, but for a gap");
         }
         if meta.depth != pdu.depth() {
             report.wrong(&place, format!("event_meta says depth {}, the event {}", meta.depth, pdu.depth()));
@@ -103,9 +103,14 @@ impl Room<'_> {
         if self.db.store.user_num(pdu.sender())? != Some(meta.sender) {
             report.wrong(&place, format!("event_meta says that user {} sent it", meta.sender));
         }
-        if meta.position.0 == 0 || meta.position > self.db.snapshot.position() {
+        if meta.place == Place::Outlier {
+            let nothing = [meta.before, meta.after] == [EMPTY_ROOT.0; 2] && meta.position.0 == 0;
+            if !nothing {
+                report.wrong(&place, "it is known only for what others cite it for, but has a place");
+            }
+        } else if (meta.position.0 == 0 && meta.place == Place::Live) || meta.position > self.db.snapshot.position() {
             report.wrong(&place, format!("its position {} was never given out", meta.position));
-        } else if meta.position >= self.db.log_start {
+        } else if meta.place == Place::Live && meta.position >= self.db.log_start {
             self.check_log_row(number, meta, report)?;
         }
         if let Some(by) = meta.redacted_by
@@ -165,6 +170,19 @@ impl Room<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// The previous events that are named are some of the event's; without a gap all of them are.
+    fn edges_lead_on(&self, ids: &[OwnedEventId], meta: &EventMeta) -> Result<bool, StoreError> {
+        if meta.place == Place::Outlier {
+            return Ok(meta.prev.is_empty());
+        }
+        let mut named = 0;
+        for id in ids {
+            let number = self.find(id)?;
+            named += usize::from(number.is_some_and(|number| meta.prev.contains(&number)));
+        }
+        Ok(named == meta.prev.len() && (meta.gap || named == ids.len()))
     }
 
     fn redacts(&self, redaction: EventNum, target: &EventId) -> Result<bool, StoreError> {

@@ -9,7 +9,7 @@ use crate::{
     rooms::{
         indexes,
         relations::{Kinds, RelationRow, ThreadRow},
-        rows::EventMeta,
+        rows::{BehindRow, EventMeta},
     },
     store::{
         Family, Read, StoreError, decode,
@@ -56,6 +56,9 @@ const KINDS: &[(Index, Check)] = &[
     (Index::RoomAlias, aliases::check_room_alias),
     (Index::Directory, aliases::check_directory),
     (Index::Listed, aliases::check_listed),
+    (Index::RoomServer, check_server),
+    (Index::InboundTransaction, check_inbound_transaction),
+    (Index::Behind, check_behind),
     (Index::Media, media::check_media),
     (Index::OwnMedia, media::check_own),
     (Index::PendingMedia, media::check_pending),
@@ -115,6 +118,41 @@ fn check_awaited(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> 
     }
     row.decode::<Kinds>(report);
     Ok(())
+}
+
+/// Room → server: the room is there; its members are checked with it.
+fn check_server(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> Result<(), StoreError> {
+    let is_head_there = db.snapshot.get(Family::Rooms, &keys::room(RoomNum(row.owner)))?.is_some();
+    if !is_head_there || !is_server(row.rest) {
+        report.wrong(row.place(), "it is of no room that is here, or of no server");
+    }
+    if row.decode::<u64>(report) == Some(0) {
+        report.wrong(row.place(), "a server without members has no row");
+    }
+    Ok(())
+}
+
+/// 0 → server: its last transaction.
+fn check_inbound_transaction(_: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> Result<(), StoreError> {
+    let answer = row.decode::<(String, String)>(report).map(|(_, answer)| answer);
+    let is_json = answer.is_some_and(|answer| serde_json::from_str::<serde::de::IgnoredAny>(&answer).is_ok());
+    if !is_json || !is_server(row.rest) {
+        report.wrong(row.place(), "it is of no server, or holds no answer");
+    }
+    Ok(())
+}
+
+/// 0 → server that is behind.
+fn check_behind(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> Result<(), StoreError> {
+    let since = row.decode::<BehindRow>(report).map(|behind| behind.since);
+    if since.is_some_and(|since| since > db.snapshot.position()) || !is_server(row.rest) {
+        report.wrong(row.place(), "it is of no server, or since a position that was never given out");
+    }
+    Ok(())
+}
+
+fn is_server(name: &[u8]) -> bool {
+    str::from_utf8(name).is_ok_and(|name| <&ruma::ServerName>::try_from(name).is_ok())
 }
 
 /// A row whose key ends with the number of the event that has it.

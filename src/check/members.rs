@@ -1,6 +1,8 @@
 //! Members: the rows of `index` and the counts of the head against the current state, both ways.
 
-use ruma::UserId;
+use std::collections::BTreeMap;
+
+use ruma::{OwnedServerName, UserId};
 
 use super::{Database, Report, index::IndexRow, report, room::Room};
 use crate::{
@@ -40,7 +42,33 @@ impl Room<'_> {
                 report.wrong(self.place(), what);
             }
         }
-        self.check_counts(report)
+        self.check_counts(report)?;
+        self.check_servers(report)
+    }
+
+    /// The servers in the room, and how many of this one's users are.
+    fn check_servers(&self, report: &mut Report) -> Result<(), StoreError> {
+        let mut counted: BTreeMap<OwnedServerName, u64> = BTreeMap::new();
+        let prefix = KeyBuilder::room(self.number, Index::Member).build();
+        let mut rows = self.db.snapshot.scan_prefix(Family::Index, &prefix);
+        while let Some((key, value)) = rows.next()? {
+            let joined = decode::<MemberRow>(Family::Index, value).is_ok_and(|row| row.membership == Membership::Join);
+            let user = read_u32(key, prefix.len()).filter(|_| joined).map(UserNum);
+            if let Some(Ok(user)) = user.map(|user| self.db.store.user_id(user)) {
+                *counted.entry(user.server_name().to_owned()).or_default() += 1;
+            }
+        }
+        let here = self.db.server_name.as_ref().and_then(|name| counted.get(name)).copied().unwrap_or(0);
+        if self.head.residents != here {
+            let said = self.head.residents;
+            report.wrong(self.place(), format!("its head counts {said} members of this server, index has {here}"));
+        }
+        // A row that can't be read was told before.
+        let said: BTreeMap<_, _> = self.view().servers().unwrap_or_default().into_iter().collect();
+        if said != counted {
+            report.wrong(self.place(), format!("its servers are said to be {said:?}, its members make {counted:?}"));
+        }
+        Ok(())
     }
 
     fn check_counts(&self, report: &mut Report) -> Result<(), StoreError> {
@@ -81,7 +109,8 @@ pub(super) fn check_member(db: &Database<'_>, row: &IndexRow<'_>, report: &mut R
     } else if membership_of(event.and_then(|event| view.event(event).ok())) != member.membership {
         report.wrong(&place, format!("its row says {}, its event something else", member.membership.as_str()));
     }
-    if db.server_name.as_ref().is_some_and(|name| user_id.server_name() == name) {
+    // Of a room that nobody here is in any more, users may have been told more than the room's own events say.
+    if head.residents > 0 && db.server_name.as_ref().is_some_and(|name| user_id.server_name() == name) {
         let own: Option<OwnRoom> = db.row(Family::Index, &own_key(user, room), report)?;
         if own.is_none_or(|own| (own.membership, own.event) != (member.membership, member.event)) {
             report.wrong(&place, "the user's own row of the room is missing or says something else");
@@ -95,7 +124,8 @@ pub(super) fn check_own(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Repo
     let (user, room) = (UserNum(row.owner), RoomNum(read_u32(row.rest, 0).unwrap_or(0)));
     let Some(own) = row.decode::<OwnRoom>(report) else { return Ok(()) };
     let place = format!("{}, room {room}", report::user(user));
-    let here = db.snapshot.get(Family::Rooms, &keys::room(room))?.is_some();
+    let head: Option<RoomHead> = db.row(Family::Rooms, &keys::room(room), report)?;
+    let here = head.is_some_and(|head| head.residents > 0);
     let member: Option<MemberRow> = db.row(Family::Index, &member_key(room, user), report)?;
     if here && member.is_none_or(|member| (member.membership, member.event) != (own.membership, own.event)) {
         report.wrong(&place, "the room's row of this member is missing or says something else");

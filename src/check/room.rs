@@ -7,7 +7,8 @@ use crate::{
     event,
     ids::{EventNum, Position, RoomNum},
     rooms::{
-        rows::{EventMeta, RoomHead, Verdict},
+        rows::{EventMeta, Place, RoomHead},
+        timeline::Point,
         view::RoomView,
     },
     store::{
@@ -58,10 +59,23 @@ pub(super) fn check(db: &Database<'_>, number: RoomNum, report: &mut Report) -> 
     let room = Room { db, number, id, rules, head };
     let mut states = States::new(&room);
     let mut totals = Totals::default();
+    let mut order = Vec::new();
     for number in (1..room.head.next.0).map(EventNum) {
         let Some((meta, event)) = room.check_event(number, report)? else { continue };
         totals.take(&meta);
-        states.take(number, &meta, &event, report)?;
+        states.note(number, &meta, &event);
+        match meta.place {
+            Place::Live => order.push((meta.position, number)),
+            // What was filled in changes nothing of what the room is.
+            Place::Filled(_) => order.push((Position(u64::MAX), number)),
+            Place::Outlier => {}
+        }
+    }
+    // As they came: an outlier may have got its place long after its number.
+    order.sort_unstable();
+    for (_, number) in order {
+        let Some(meta) = room.meta(number)? else { continue };
+        states.take(number, &meta, report)?;
     }
     states.finish(report)?;
     room.check_head(&totals, report);
@@ -86,8 +100,10 @@ fn check_absent(db: &Database<'_>, room: RoomNum, report: &mut Report) -> Result
 impl Totals {
     fn take(&mut self, meta: &EventMeta) {
         self.events += 1;
-        if meta.verdict == Verdict::Accepted {
+        if meta.is_visible() {
             self.accepted += 1;
+        }
+        if meta.is_visible() && meta.place == Place::Live {
             self.depth = self.depth.max(meta.depth);
             self.tail = self.tail.max(meta.position);
         }
@@ -141,7 +157,7 @@ impl Room<'_> {
             let place = || report::event(self.number, EventNum(number));
             if !meta.is_visible() {
                 report.wrong(place(), "it was not accepted, but stands in the timeline");
-            } else if sub == u32::MAX && meta.position.0 != anchor {
+            } else if meta.point() != (Point { anchor: Position(anchor), sub }) {
                 report.wrong(place(), format!("it stands in the timeline at {anchor}, but came at {}", meta.position));
             } else {
                 found += 1;

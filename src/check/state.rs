@@ -1,6 +1,6 @@
 //! A room's states: every snapshot is whole, and each follows from the events before it.
 //!
-//! The room is replayed in the order of its events' numbers: the state before an event is that of the events it
+//! The room is replayed in the order in which its events came: the state before an event is that of the events it
 //! follows, or what theirs resolve to; the current state moves with the extremities.
 
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use crate::{
     rooms::{
         extremities::overtaken,
         replay::Replay,
-        rows::{EventMeta, Verdict},
+        rows::{EventMeta, Place, Verdict},
     },
     state::trie::{EMPTY_ROOT, NodeHash, Path, Verified},
     store::{
@@ -50,19 +50,17 @@ impl<'a> States<'a> {
         }
     }
 
-    /// The room's next event.
-    pub fn take(
-        &mut self,
-        number: EventNum,
-        meta: &EventMeta,
-        pdu: &Pdu,
-        report: &mut Report,
-    ) -> Result<(), StoreError> {
-        let (before, after) = (NodeHash(meta.before), NodeHash(meta.after));
+    /// Notes where an event stands in the state, before any event is taken.
+    pub fn note(&mut self, number: EventNum, meta: &EventMeta, pdu: &Pdu) {
         let path = pdu.state_key().map(|key| self.room.db.trie_key.path(pdu.type_str(), key));
-        let whole_before = self.verify(before, number, report);
         self.paths.extend(path.filter(|_| meta.verdict != Verdict::Rejected).map(|path| (number, path)));
-        let whole = whole_before && self.verify(after, number, report);
+    }
+
+    /// The room's next event.
+    pub fn take(&mut self, number: EventNum, meta: &EventMeta, report: &mut Report) -> Result<(), StoreError> {
+        let (before, after) = (NodeHash(meta.before), NodeHash(meta.after));
+        let path = self.paths.get(&number).copied();
+        let whole = self.verify(before, number, report) && self.verify(after, number, report);
         self.lost |= !whole || (path.is_some() && meta.redacted_by.is_some());
         if whole {
             self.check_step(number, meta, path, report);
@@ -126,8 +124,9 @@ impl<'a> States<'a> {
         if replaced.is_ok_and(|replaced| replaced.flatten() != meta.replaces) {
             report.wrong(&place, "event_meta names another event that it replaces");
         }
-        match self.behind(number, &meta.prev) {
-            Some(expected) if expected != before => {
+        // Before a gap is what another server told.
+        match self.behind(number, meta) {
+            Some(expected) if expected != before && !meta.gap => {
                 report
                     .wrong(&place, format!("the state before it is {before:?}, its previous events make {expected:?}"));
             }
@@ -136,13 +135,20 @@ impl<'a> States<'a> {
     }
 
     /// The state behind some events; `None` if it can't be told any more.
-    fn behind(&self, number: EventNum, prev: &[EventNum]) -> Option<NodeHash> {
-        if prev.len() == self.tips.len() && self.tips.iter().all(|(tip, _)| prev.contains(tip)) {
+    fn behind(&self, number: EventNum, meta: &EventMeta) -> Option<NodeHash> {
+        let prev = &meta.prev;
+        if meta.gap {
+            return None;
+        }
+        if meta.place == Place::Live
+            && prev.len() == self.tips.len()
+            && self.tips.iter().all(|(tip, _)| prev.contains(tip))
+        {
             return (!self.lost).then_some(self.current);
         }
         let after = |event: &EventNum| Some(NodeHash(self.room.meta(*event).ok()??.after));
         let roots = prev.iter().map(after).collect::<Option<Vec<_>>>()?;
-        self.resolve(&roots, number)
+        self.resolve(&roots, number.max(self.room.head.next))
     }
 
     fn resolve(&self, roots: &[NodeHash], next: EventNum) -> Option<NodeHash> {
@@ -156,7 +162,7 @@ impl<'a> States<'a> {
 
     /// Moves the extremities and the current state, and looks for the row that says so.
     fn move_on(&mut self, number: EventNum, meta: &EventMeta, report: &mut Report) -> Result<(), StoreError> {
-        if meta.verdict != Verdict::Accepted {
+        if meta.verdict != Verdict::Accepted || meta.place != Place::Live {
             return Ok(());
         }
         let oldest = self.tips.iter().map(|(tip, _)| *tip).min().unwrap_or_default();
@@ -170,7 +176,7 @@ impl<'a> States<'a> {
         let row = self.room.db.snapshot.get(Family::Roots, &key)?;
         let stored = row.and_then(|row| row.as_ref().try_into().ok()).map(NodeHash);
         self.changes += u64::from(stored.is_some());
-        let next = EventNum(number.0 + 1);
+        let next = self.room.head.next;
         let Some(current) = self.resolve(&roots, next) else {
             // What can't be worked out is taken as it is stored.
             self.current = stored.unwrap_or(self.current);

@@ -3,9 +3,13 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
-use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedRoomOrAliasId};
-use serde::Deserialize;
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use ruma::{CanonicalJsonValue, OwnedRoomAliasId, OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::create_room::Visibility;
@@ -16,10 +20,7 @@ use crate::{
         answer::{RawJson, empty},
         extract::{self, MaybeSession, OptionalJson, Params, QueryParams},
     },
-    rooms::{
-        directory::{Page, Query},
-        summary::FullSummary,
-    },
+    rooms::{directory::Query, summary::FullSummary},
     users::Session,
 };
 
@@ -45,8 +46,8 @@ pub async fn resolve_alias(
     State(app): State<Arc<App>>,
     Params(alias): Params<OwnedRoomAliasId>,
 ) -> Result<Json<Value>> {
-    let room_id = app.store.room_id(app.rooms.resolve_alias(&alias)?)?;
-    Ok(Json(json!({ "room_id": room_id, "servers": [app.config.server_name] })))
+    let (room_id, servers) = app.rooms.look_up_alias(&alias).await?;
+    Ok(Json(json!({ "room_id": room_id, "servers": servers })))
 }
 
 /// `DELETE /_matrix/client/v3/directory/room/{roomAlias}`
@@ -98,20 +99,25 @@ pub async fn set_visibility(
 pub struct PublicRoomsQuery {
     limit: Option<u64>,
     since: Option<String>,
-    server: Option<String>,
+    server: Option<OwnedServerName>,
 }
 
 /// The body of `POST /_matrix/client/v3/publicRooms`.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub struct PublicRoomsRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     filter: Option<Filter>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Filter {
+    #[serde(skip_serializing_if = "Option::is_none")]
     generic_search_term: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     room_types: Option<Vec<Option<String>>>,
 }
 
@@ -119,9 +125,9 @@ struct Filter {
 pub async fn public_rooms(
     State(app): State<Arc<App>>,
     QueryParams(query): QueryParams<PublicRoomsQuery>,
-) -> Result<Json<Page>> {
-    check_server(&app, query.server.as_deref())?;
-    Ok(Json(app.rooms.directory(&directory_query(query.limit, query.since.as_deref(), None)?)?))
+) -> Result<Response> {
+    let request = PublicRoomsRequest { limit: query.limit, since: query.since, filter: None };
+    directory(&app, query.server, request).await
 }
 
 /// `POST /_matrix/client/v3/publicRooms`
@@ -130,9 +136,8 @@ pub async fn search_public_rooms(
     _: Session,
     QueryParams(query): QueryParams<PublicRoomsQuery>,
     OptionalJson(request): OptionalJson<PublicRoomsRequest>,
-) -> Result<Json<Page>> {
-    check_server(&app, query.server.as_deref())?;
-    Ok(Json(app.rooms.directory(&directory_query(request.limit, request.since.as_deref(), request.filter)?)?))
+) -> Result<Response> {
+    directory(&app, query.server, request).await
 }
 
 fn directory_query(limit: Option<u64>, since: Option<&str>, filter: Option<Filter>) -> Result<Query> {
@@ -146,13 +151,18 @@ fn directory_query(limit: Option<u64>, since: Option<&str>, filter: Option<Filte
     })
 }
 
-/// Only our own directory can be had.
-fn check_server(app: &App, server: Option<&str>) -> Result<()> {
-    match server {
-        Some(server) if server != app.config.server_name => {
-            Err(Error::not_found("This server does not federate: it can't fetch another server's directory."))
+/// A page of our own directory, or of another server's.
+async fn directory(app: &App, server: Option<OwnedServerName>, request: PublicRoomsRequest) -> Result<Response> {
+    match server.filter(|server| *server != app.config.server_name) {
+        Some(server) => {
+            let request = CanonicalJsonValue::try_from(json!(request)).map_err(Error::internal)?;
+            let CanonicalJsonValue::Object(request) = request else { return Err(Error::internal("no object")) };
+            Ok(Json(app.rooms.look_up_directory(&server, request).await?).into_response())
         }
-        _ => Ok(()),
+        None => {
+            let query = directory_query(request.limit, request.since.as_deref(), request.filter)?;
+            Ok(Json(app.rooms.directory(&query)?).into_response())
+        }
     }
 }
 

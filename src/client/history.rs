@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use ruma::{OwnedEventId, OwnedRoomId};
+use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ use crate::{
         answer::RawJson,
         extract::{Params, QueryParams},
     },
+    ids::{EventNum, RoomNum},
     json::ObjectWriter,
     rooms::{
         history::Stretch,
@@ -59,19 +60,41 @@ pub async fn messages(
     QueryParams(query): QueryParams<MessagesQuery>,
 ) -> Result<RawJson> {
     let direction = direction(query.dir.as_deref())?;
+    let from = point(query.from.as_deref())?;
+    if let Some(from) = from.filter(|_| direction == Direction::Backward)
+        && let Some((room, event)) = gap_at(&app, &session, &room_id, from)?
+    {
+        app.rooms.fill(room, event).await?;
+    }
+    page(&app, &session, &room_id, (query, direction, from))
+}
+
+/// The event at a point, if there is a gap before it that the user may have filled.
+fn gap_at(app: &App, session: &Session, room_id: &RoomId, point: Point) -> Result<Option<(RoomNum, EventNum)>> {
+    let snapshot = app.store.snapshot();
+    let history = app.rooms.pages(&snapshot, &app.users, session, room_id)?;
+    Ok(history.gap_at(point)?.map(|event| (history.view().room(), event)))
+}
+
+fn page(
+    app: &App,
+    session: &Session,
+    room_id: &RoomId,
+    (query, direction, from): (MessagesQuery, Direction, Option<Point>),
+) -> Result<RawJson> {
     let filter = filter(query.filter.as_deref())?;
     let snapshot = app.store.snapshot();
-    let mut history = app.rooms.pages(&snapshot, &app.users, &session, &room_id)?;
+    let mut history = app.rooms.pages(&snapshot, &app.users, session, room_id)?;
     let (first, last) = match direction {
         Direction::Forward => (Point::START, history.end()?),
         Direction::Backward => (history.end()?, Point::START),
     };
-    let from = point(query.from.as_deref())?.unwrap_or(first);
+    let from = from.unwrap_or(first);
     let stretch = Stretch {
         from: if direction == Direction::Backward { from.min(first) } else { from },
         to: point(query.to.as_deref())?.unwrap_or(last),
         direction,
-        limit: if filter.allows_room(&room_id) { limit(query.limit, &filter) } else { 0 },
+        limit: if filter.allows_room(room_id) { limit(query.limit, &filter) } else { 0 },
         selector: EventSelector::new(&filter),
     };
     let page = history.walk(&stretch)?;

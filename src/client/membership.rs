@@ -2,8 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
-use ruma::{CanonicalJsonObject, OwnedRoomId, OwnedRoomOrAliasId, OwnedUserId, RoomId};
+use axum::{
+    Json,
+    extract::{RawQuery, State},
+};
+use ruma::{
+    CanonicalJsonObject, OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName, OwnedUserId, RoomId, RoomOrAliasId,
+    ServerName,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -15,7 +21,10 @@ use crate::{
         extract::{self, OptionalJson, Params},
     },
     ids::RoomNum,
-    rooms::membership::{Action, Actor, reason},
+    rooms::{
+        membership::{Action, Actor, reason},
+        remote::JoinTarget,
+    },
     users::Session,
 };
 
@@ -54,7 +63,8 @@ pub async fn join(
     Params(room_id): Params<OwnedRoomId>,
     OptionalJson(request): OptionalJson<JoinRequest>,
 ) -> Result<Json<Value>> {
-    join_room(&app, &session, app.rooms.number(&room_id)?, request).await
+    let target = app.rooms.find_to_join(session.user, <&RoomOrAliasId>::from(&*room_id), Vec::new()).await?;
+    join_room(&app, &session, target, request).await
 }
 
 /// `POST /_matrix/client/v3/join/{roomIdOrAlias}`
@@ -62,14 +72,31 @@ pub async fn join_by_alias(
     State(app): State<Arc<App>>,
     session: Session,
     Params(room): Params<OwnedRoomOrAliasId>,
+    RawQuery(query): RawQuery,
     OptionalJson(request): OptionalJson<JoinRequest>,
 ) -> Result<Json<Value>> {
-    join_room(&app, &session, app.rooms.find(&room)?, request).await
+    let target = app.rooms.find_to_join(session.user, &room, via(query.as_deref())).await?;
+    join_room(&app, &session, target, request).await
 }
 
-async fn join_room(app: &App, session: &Session, room: RoomNum, request: JoinRequest) -> Result<Json<Value>> {
-    app.rooms.join(Actor::from(session), room, reason(request.reason), request.third_party_signed).await?;
+async fn join_room(app: &App, session: &Session, target: JoinTarget, request: JoinRequest) -> Result<Json<Value>> {
+    let (actor, content) = (Actor::from(session), reason(request.reason));
+    let room = match target {
+        JoinTarget::Here(room) => {
+            app.rooms.join(actor, room, content, request.third_party_signed).await?;
+            room
+        }
+        JoinTarget::Elsewhere(room_id, servers) => app.rooms.join_elsewhere(actor, &room_id, &servers, content).await?,
+    };
     room_id(app, room)
+}
+
+/// The servers that a client names: `via`, or `server_name` as older ones call it, each as often as it likes.
+fn via(query: Option<&str>) -> Vec<OwnedServerName> {
+    let pairs = reqwest::Url::parse(&format!("matrix:/?{}", query.unwrap_or_default()));
+    let servers =
+        pairs.iter().flat_map(reqwest::Url::query_pairs).filter(|(key, _)| key == "via" || key == "server_name");
+    servers.filter_map(|(_, server)| <&ServerName>::try_from(&*server).ok().map(ToOwned::to_owned)).take(50).collect()
 }
 
 /// `POST /_matrix/client/v3/knock/{roomIdOrAlias}`

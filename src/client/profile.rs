@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use ruma::{OwnedUserId, UserId};
+use ruma::OwnedUserId;
 use serde_json::{Map, Value};
 
 use super::session::require_self;
@@ -22,7 +22,7 @@ pub async fn get(
     State(app): State<Arc<App>>,
     Params(user_id): Params<OwnedUserId>,
 ) -> Result<Json<Map<String, Value>>> {
-    Ok(Json(fields(&app, &user_id)?))
+    Ok(Json(app.rooms.look_up_profile(&user_id).await?))
 }
 
 /// `GET /_matrix/client/v3/profile/{userId}/{keyName}`
@@ -30,7 +30,7 @@ pub async fn get_field(
     State(app): State<Arc<App>>,
     Params((user_id, field)): Params<(OwnedUserId, String)>,
 ) -> Result<Json<Map<String, Value>>> {
-    let value = fields(&app, &user_id)?.remove(&field);
+    let value = app.rooms.look_up_profile(&user_id).await?.remove(&field);
     let value = value.ok_or_else(|| Error::not_found("This user has no such field in their profile."))?;
     Ok(Json(Map::from_iter([(field, value)])))
 }
@@ -61,8 +61,4 @@ pub async fn delete_field(
     app.users.delete_profile_field(session.user, &field).await?;
     app.rooms.caught_up().await;
     Ok(empty())
-}
-
-fn fields(app: &App, user_id: &UserId) -> Result<Map<String, Value>> {
-    app.users.profile_fields(app.users.local_user(user_id)?)
 }

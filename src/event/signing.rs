@@ -93,6 +93,11 @@ impl PublicKey {
         verifying_key(base64.trim_end_matches('=')).map(Self)
     }
 
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+
     /// In unpadded base64.
     pub fn to_base64(&self) -> String {
         STANDARD_NO_PAD.encode(self.0.as_bytes())

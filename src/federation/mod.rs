@@ -1,9 +1,13 @@
 //! The server-server API as served: one file a module of the spec. A handler decodes, authorises, makes one
 //! call into the domain, and encodes.
 
+pub mod events;
 pub mod keys;
+pub mod membership;
 pub mod openid;
+pub mod public_rooms;
 pub mod query;
 mod routes;
+pub mod send;
 
 pub use self::routes::routes;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 
-use super::{keys, openid, query};
+use super::{events, keys, membership, openid, public_rooms, query, send};
 use crate::app::App;
 
 /// All of them.
@@ -23,4 +23,34 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/_matrix/federation/v1/openid/userinfo", get(openid::userinfo))
         .route("/_matrix/federation/v1/query/profile", get(query::profile))
         .route("/_matrix/federation/v1/query/directory", get(query::directory))
+        .route("/_matrix/federation/v1/publicRooms", get(public_rooms::list).post(public_rooms::search))
+        .route("/_matrix/federation/v1/send/{txnId}", put(send::send))
+        .merge(memberships())
+        .merge(room_events())
+}
+
+/// Who is in a room.
+fn memberships() -> Router<Arc<App>> {
+    Router::new()
+        .route("/_matrix/federation/v1/make_join/{roomId}/{userId}", get(membership::make_join))
+        .route("/_matrix/federation/v1/make_leave/{roomId}/{userId}", get(membership::make_leave))
+        .route("/_matrix/federation/v1/make_knock/{roomId}/{userId}", get(membership::make_knock))
+        .route("/_matrix/federation/v1/send_join/{roomId}/{eventId}", put(membership::send_join_v1))
+        .route("/_matrix/federation/v2/send_join/{roomId}/{eventId}", put(membership::send_join))
+        .route("/_matrix/federation/v1/send_leave/{roomId}/{eventId}", put(membership::send_leave_v1))
+        .route("/_matrix/federation/v2/send_leave/{roomId}/{eventId}", put(membership::send_leave))
+        .route("/_matrix/federation/v1/send_knock/{roomId}/{eventId}", put(membership::send_knock))
+        .route("/_matrix/federation/v1/invite/{roomId}/{eventId}", put(membership::invite_v1))
+        .route("/_matrix/federation/v2/invite/{roomId}/{eventId}", put(membership::invite))
+}
+
+/// What is in a room.
+fn room_events() -> Router<Arc<App>> {
+    Router::new()
+        .route("/_matrix/federation/v1/event/{eventId}", get(events::event))
+        .route("/_matrix/federation/v1/event_auth/{roomId}/{eventId}", get(events::event_auth))
+        .route("/_matrix/federation/v1/state/{roomId}", get(events::state))
+        .route("/_matrix/federation/v1/state_ids/{roomId}", get(events::state_ids))
+        .route("/_matrix/federation/v1/backfill/{roomId}", get(events::backfill))
+        .route("/_matrix/federation/v1/get_missing_events/{roomId}", post(events::missing))
 }

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, header},
 };
 use bytes::Bytes;
-use ruma::{CanonicalJsonObject, OwnedServerName, ServerName};
+use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedServerName, ServerName};
 use serde::de::DeserializeOwned;
 
 use super::extract::{RawBody, parse_json};
@@ -46,6 +46,7 @@ impl FromRequest<Arc<App>> for Signed {
             [] => None,
             json => Some(parse_json(json)?),
         };
+        let content = content.map(|content| CanonicalJsonValue::Object(content).to_string());
         // The names that the request was routed by, such as a proxy's, don't count.
         let uri = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let Some(origin) = signatures.first().map(|signature| signature.origin.clone()) else {
@@ -66,7 +67,7 @@ impl FromRequest<Arc<App>> for Signed {
                 uri,
                 origin: &origin,
                 destination: &app.config.server_name,
-                content: content.clone(),
+                content: content.as_deref(),
             };
             let key = app.keyring.request_key(&origin, &signature.key).await;
             if key.is_some_and(|key| key.has_signed(message.canonical().as_bytes(), &signature.signature)) {

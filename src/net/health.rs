@@ -1,7 +1,13 @@
 //! Which other servers can't be reached at the moment: they are not asked again at once.
 
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
 use quick_cache::sync::Cache;
 use ruma::{OwnedServerName, ServerName};
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 
@@ -16,6 +22,8 @@ const MAX_PAUSE_MS: u64 = 60_000;
 pub struct Health {
     clock: Clock,
     down: Cache<OwnedServerName, Down>,
+    /// Who waits for a server to be back.
+    waiting: Mutex<HashMap<OwnedServerName, Arc<Notify>>>,
 }
 
 #[derive(Clone, Copy)]
@@ -26,7 +34,7 @@ struct Down {
 
 impl Health {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, down: Cache::new(MAX_SERVERS) }
+        Self { clock, down: Cache::new(MAX_SERVERS), waiting: Mutex::default() }
     }
 
     /// Whether a server is to be left alone for now.
@@ -37,6 +45,20 @@ impl Health {
     /// A server can be reached: it answered, or asked by itself.
     pub fn worked(&self, server: &ServerName) {
         self.down.remove(server);
+        if let Some(waiting) = self.waiting().remove(server) {
+            waiting.notify_waiters();
+        }
+    }
+
+    /// Waits until a server can be reached again, as it answers or asks by itself.
+    pub async fn back(&self, server: &ServerName) {
+        let waiting = self.waiting().entry(server.to_owned()).or_default().clone();
+        waiting.notified().await;
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<OwnedServerName, Arc<Notify>>> {
+        // The map is changed by single steps only.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn failed(&self, server: &ServerName) {

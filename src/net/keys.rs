@@ -3,16 +3,13 @@
 //! Invariant: of each server at most one fetch is under way, and none follows another at once. Keys are kept for
 //! ever, since those of a server that is gone can't be had again.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use quick_cache::sync::Cache;
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedServerName, ServerName};
 use serde::{Deserialize, Serialize};
 
-use super::{Ask, KeyAnswer, PeerError, Peers};
+use super::{Ask, Flights, KeyAnswer, PeerError, Peers};
 use crate::{
     clock::Clock,
     event::{PublicKey, SigningKey},
@@ -61,7 +58,7 @@ pub struct Keyring {
     own: Arc<SigningKey>,
     old: Vec<OldKey>,
     known: Cache<OwnedServerName, Arc<RemoteKeysRow>>,
-    flights: Mutex<HashMap<OwnedServerName, Arc<tokio::sync::Mutex<()>>>>,
+    flights: Flights<OwnedServerName>,
 }
 
 impl Keyring {
@@ -72,7 +69,7 @@ impl Keyring {
         own: Arc<SigningKey>,
         old: Vec<OldKey>,
     ) -> Self {
-        Self { store, peers, clock, server_name, own, old, known: Cache::new(MAX_CACHED), flights: Mutex::default() }
+        Self { store, peers, clock, server_name, own, old, known: Cache::new(MAX_CACHED), flights: Flights::default() }
     }
 
     /// Our own keys as we publish them, signed.
@@ -101,23 +98,24 @@ impl Keyring {
     pub async fn request_key(&self, server: &ServerName, id: &str) -> Option<PublicKey> {
         let now = self.clock.now_ms();
         let keys = self.keys_for(server, &[id], now).await;
-        keys.into_iter().find(|(found, _)| found == id).map(|(_, key)| key)
+        keys.into_iter().find(|(found, _, until_ms)| found == id && *until_ms >= now).map(|(_, key, _)| key)
     }
 
-    /// Those of some keys of a server that were valid at a time. Others may be among them.
-    pub async fn keys_for(&self, server: &ServerName, ids: &[&str], at_ms: u64) -> Vec<(String, PublicKey)> {
+    /// Those of some keys of a server that are to be had, each with until when it was valid. Where one is unknown, or was
+    /// not valid at `at_ms`, they are asked for again.
+    pub async fn keys_for(&self, server: &ServerName, ids: &[&str], at_ms: u64) -> Vec<(String, PublicKey, u64)> {
         if server == self.server_name {
-            return self.own_keys(at_ms);
+            return self.own_keys();
         }
         let known = self.known(server).unwrap_or_default();
-        let found = valid(known.as_deref(), ids, at_ms);
-        // Of a time that is yet to come nobody has keys: those of today have to do, and are asked for once.
+        let found = named(known.as_deref(), ids);
+        // Of a time that is yet to come nobody has keys.
         let sought = at_ms.min(self.clock.now_ms());
-        if found.len() == ids.len() || valid(known.as_deref(), ids, sought).len() == ids.len() && sought < at_ms {
+        if found.len() == ids.len() && found.iter().all(|(_, _, until_ms)| *until_ms >= sought) {
             return found;
         }
         match self.fetched(server, known.map(|known| known.fetched_ms)).await {
-            Some(fetched) => valid(Some(&fetched), ids, at_ms),
+            Some(fetched) => named(Some(&fetched), ids),
             None => found,
         }
     }
@@ -135,10 +133,10 @@ impl Keyring {
         Some(answer)
     }
 
-    fn own_keys(&self, at_ms: u64) -> Vec<(String, PublicKey)> {
-        let old = self.old.iter().filter(|old| old.expired_ms >= at_ms).map(|old| (old.id.clone(), old.key.clone()));
-        let own = (self.own.id().to_string(), self.own.public_base64());
-        old.chain([own]).filter_map(|(id, key)| Some((id, PublicKey::from_base64(&key)?))).collect()
+    fn own_keys(&self) -> Vec<(String, PublicKey, u64)> {
+        let old = self.old.iter().map(|old| (old.id.clone(), old.key.clone(), old.expired_ms));
+        let own = (self.own.id().to_string(), self.own.public_base64(), u64::MAX);
+        old.chain([own]).filter_map(|(id, key, until_ms)| Some((id, PublicKey::from_base64(&key)?, until_ms))).collect()
     }
 
     fn known(&self, server: &ServerName) -> Result<Option<Arc<RemoteKeysRow>>, StoreError> {
@@ -156,8 +154,7 @@ impl Keyring {
     /// Fetches a server's keys, unless another has just done so, or they are fresh. `had` says of when those are that
     /// the caller knows.
     async fn fetched(&self, server: &ServerName, had: Option<u64>) -> Option<Arc<RemoteKeysRow>> {
-        let flight = self.flight(server);
-        let _alone = flight.lock().await;
+        let _turn = self.flights.turn(server.to_owned()).await;
         let known = self.known(server).ok()?;
         if let Some(known) = &known {
             let is_news = had.is_none_or(|had| known.fetched_ms > had);
@@ -204,15 +201,6 @@ impl Keyring {
         self.known.insert(server.to_owned(), row.clone());
         Ok(row)
     }
-
-    fn flight(&self, server: &ServerName) -> Arc<tokio::sync::Mutex<()>> {
-        // Nothing that may panic runs under this lock.
-        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        if flights.len() > 1_000 {
-            flights.retain(|_, flight| Arc::strong_count(flight) > 1);
-        }
-        flights.entry(server.to_owned()).or_default().clone()
-    }
 }
 
 /// Has the server of a closed database sign with a new key at its next start.
@@ -234,11 +222,11 @@ fn key(server: &ServerName) -> Key {
     Key::from_slice(server.as_bytes())
 }
 
-/// Those of some keys that were valid at a time.
-fn valid(row: Option<&RemoteKeysRow>, ids: &[&str], at_ms: u64) -> Vec<(String, PublicKey)> {
+/// Those of some keys that are known.
+fn named(row: Option<&RemoteKeysRow>, ids: &[&str]) -> Vec<(String, PublicKey, u64)> {
     let found = ids.iter().filter_map(|id| {
         let (key, until_ms) = row?.keys.get(*id)?;
-        (*until_ms >= at_ms).then(|| Some(((*id).to_owned(), PublicKey::from_base64(key)?))).flatten()
+        Some(((*id).to_owned(), PublicKey::from_base64(key)?, *until_ms))
     });
     found.collect()
 }

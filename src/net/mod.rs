@@ -16,6 +16,7 @@ mod client;
 mod connect;
 mod discovery;
 mod dns;
+mod flights;
 mod health;
 mod https;
 mod key_answer;
@@ -26,10 +27,11 @@ mod peers;
 pub use self::{
     addresses::is_public,
     client::{Answer, HttpClient, NetError},
+    flights::Flights,
     key_answer::KeyAnswer,
     keys::Keyring,
     page::Page,
-    peers::{Ask, PeerError, PeerOptions, Peers, RequestToSign},
+    peers::{Ask, PeerError, PeerOptions, Peers, RequestToSign, segment},
 };
 
 /// The certificates of a PEM file, of which there is at least one; else a sentence that says what is wrong.

@@ -61,7 +61,8 @@ pub struct PeerOptions {
 pub struct Ask {
     method: Method,
     path: String,
-    body: Option<CanonicalJsonObject>,
+    /// Canonical JSON.
+    body: Option<String>,
     timeout: Duration,
     max_answer: usize,
 }
@@ -75,12 +76,18 @@ impl Ask {
 
     /// A PUT of JSON.
     pub fn put(path: impl Into<String>, body: CanonicalJsonObject) -> Self {
+        Self::put_canonical(path, CanonicalJsonValue::Object(body).to_string())
+    }
+
+    /// A PUT of JSON that is written in its canonical form.
+    pub fn put_canonical(path: impl Into<String>, body: String) -> Self {
         Self { method: Method::PUT, body: Some(body), ..Self::get(path) }
     }
 
     /// A POST of JSON.
     pub fn post(path: impl Into<String>, body: CanonicalJsonObject) -> Self {
-        Self { method: Method::POST, body: Some(body), ..Self::get(path) }
+        let body = Some(CanonicalJsonValue::Object(body).to_string());
+        Self { method: Method::POST, body, ..Self::get(path) }
     }
 
     /// The answer has come whole after this time, or not at all.
@@ -212,8 +219,8 @@ impl Peers {
             .header(header::USER_AGENT, https::USER_AGENT)
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::AUTHORIZATION, self.authorization(server, ask));
-        let body = ask.body.as_ref().map(|body| CanonicalJsonValue::Object(body.clone()).to_string());
-        let request = request.body(https::body(body.unwrap_or_default().into_bytes())).map_err(|_| refused())?;
+        let body = ask.body.clone().unwrap_or_default();
+        let request = request.body(https::body(body.into_bytes())).map_err(|_| refused())?;
         let response = self.http.request(request).await.map_err(NetError::request)?;
         let status = response.status().as_u16();
         let body = https::read(response.into_body(), ask.max_answer).await?;
@@ -227,12 +234,18 @@ impl Peers {
             uri: &ask.path,
             origin: &self.server_name,
             destination: server,
-            content: ask.body.clone(),
+            content: ask.body.as_deref(),
         };
         let signature = self.key.sign_base64(request.canonical().as_bytes());
         let (origin, key) = (&self.server_name, self.key.id());
         format!("X-Matrix origin=\"{origin}\",destination=\"{server}\",key=\"{key}\",sig=\"{signature}\"")
     }
+}
+
+/// Text as one segment of a path, or a value of a query.
+pub fn segment(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// What of a request is signed.
@@ -245,22 +258,19 @@ pub struct RequestToSign<'a> {
     pub origin: &'a ServerName,
     /// Who is asked.
     pub destination: &'a ServerName,
-    /// The body, if there is one.
-    pub content: Option<CanonicalJsonObject>,
+    /// The body in canonical JSON, if there is one.
+    pub content: Option<&'a str>,
 }
 
 impl RequestToSign<'_> {
     /// The bytes that are signed.
     pub fn canonical(self) -> String {
-        let text = |text: &str| CanonicalJsonValue::String(text.to_owned());
-        let mut object = CanonicalJsonObject::from([
-            ("method".to_owned(), text(self.method)),
-            ("uri".to_owned(), text(self.uri)),
-            ("origin".to_owned(), text(self.origin.as_str())),
-            ("destination".to_owned(), text(self.destination.as_str())),
-        ]);
-        object.extend(self.content.map(|content| ("content".to_owned(), CanonicalJsonValue::Object(content))));
-        CanonicalJsonValue::Object(object).to_string()
+        let content = self.content.map(|content| format!("\"content\":{content},")).unwrap_or_default();
+        let text = |text: &str| CanonicalJsonValue::String(text.to_owned()).to_string();
+        let (destination, method) = (text(self.destination.as_str()), text(self.method));
+        let (origin, uri) = (text(self.origin.as_str()), text(self.uri));
+        // The keys stand in the order of the alphabet.
+        format!("{{{content}\"destination\":{destination},\"method\":{method},\"origin\":{origin},\"uri\":{uri}}}")
     }
 }
 

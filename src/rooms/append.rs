@@ -3,21 +3,23 @@
 
 use std::sync::Arc;
 
-use ruma::{CanonicalJsonObject, OwnedEventId, OwnedRoomId, OwnedUserId, RoomVersionId};
+use ruma::{CanonicalJsonObject, EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomVersionId};
 
 use super::{
     RoomGuard, Rooms,
     guard::StateEntry,
     indexes::Effects,
-    place::Placement,
-    rows::{EventMeta, Transaction, Verdict},
+    place::{Given, Placement},
+    rows::{EventMeta, Place, Transaction, Verdict},
+    timeline::Point,
+    view::{RoomView, ViewError},
 };
 use crate::{
     error::{Error, Result},
     event::{self, Draft, DraftRoom, FormatError, Pdu, Seal, StoredEvent},
     ids::{EventNum, Position, RoomNum},
     state::auth,
-    store::{Commit, Family, LogEntry, Notice, Ticket, keys},
+    store::{Commit, Family, Latest, LogEntry, Notice, Ticket, keys},
     users::NewTransaction,
 };
 
@@ -93,6 +95,26 @@ impl Appended {
     }
 }
 
+/// How an event of another server came.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    /// The state behind those of its previous events that are not here.
+    pub given: Option<Given>,
+    /// Where it is filled in before a gap; else it is new.
+    pub anchor: Option<Point>,
+    /// Whether this server is to tell others of it.
+    pub vouched: bool,
+}
+
+/// What a commit notes of an event beside its place in the DAG.
+#[derive(Default)]
+struct Landing {
+    gap: bool,
+    vouched: bool,
+    anchor: Option<Point>,
+    transaction: Option<NewTransaction>,
+}
+
 impl Rooms {
     /// Makes a room with its create event, and takes it.
     pub(super) async fn begin(
@@ -121,7 +143,7 @@ impl Rooms {
         let number = self.store.intern_room(pdu.room_id())?;
         let mut guard = RoomGuard::lock_new(self, number, version).await?;
         let placed = guard.place_own(&pdu, Vec::new(), &[]);
-        let appended = placed.and_then(|placement| guard.commit(pdu, placement, None));
+        let appended = placed.and_then(|placement| guard.commit(pdu, placement, Landing::default()));
         match appended {
             Ok(appended) => Ok((guard, appended)),
             Err(error) => {
@@ -163,6 +185,16 @@ impl RoomGuard<'_> {
             return Err(Error::forbidden("A room has one create event, which is its first."));
         }
         let transaction = new.transaction.take();
+        let (pdu, placement) = self.seal(new)?;
+        self.commit(pdu, placement, Landing { transaction, ..Landing::default() })
+    }
+
+    /// An event that the rules allow behind the extremities, without it being appended.
+    pub(super) fn sealed(&mut self, new: NewEvent) -> Result<Arc<Pdu>> {
+        Ok(self.seal(new)?.0)
+    }
+
+    fn seal(&mut self, new: NewEvent) -> Result<(Arc<Pdu>, Placement)> {
         let draft = new.draft(DraftRoom::Existing(self.room_id().clone()), self.rooms.clock.now_ms());
         let auth = self.select_auth(&draft)?;
         let tips = &self.slot().tips;
@@ -179,7 +211,7 @@ impl RoomGuard<'_> {
         };
         let pdu = Arc::new(draft.seal(seal).map_err(format_error)?);
         let placement = self.place_own(&pdu, prev, &auth)?;
-        self.commit(pdu, placement, transaction)
+        Ok((pdu, placement))
     }
 
     /// Appends an event that is signed already and stands where it says: behind any events that are here.
@@ -187,17 +219,36 @@ impl RoomGuard<'_> {
     /// # Errors
     /// 404 `M_NOT_FOUND` if a previous or auth event is not here; 400 `M_INVALID_PARAM` if the event is.
     pub fn append_signed(&mut self, pdu: Arc<Pdu>) -> Result<Appended> {
+        self.append_received(pdu, Received::default())
+    }
+
+    /// The same for an event of another server, as `received` says.
+    pub(super) fn append_received(&mut self, pdu: Arc<Pdu>, received: Received) -> Result<Appended> {
         let missing = || Error::not_found("The event stands behind events that are not here.");
-        let numbers = |ids: &[OwnedEventId]| {
-            let number = |id: &OwnedEventId| self.with_view(|view| view.find(id))?.ok_or_else(missing);
-            ids.iter().map(number).collect::<Result<Vec<_>>>()
-        };
-        if self.with_view(|view| view.find(pdu.event_id()))?.is_some() {
+        let here = self.with_view(|view| known(view, pdu.event_id()))?;
+        if here.is_some_and(|(_, placed)| placed) {
             return Err(Error::invalid_param("The event is here already."));
         }
-        let (prev, auth) = (numbers(pdu.prev_events())?, numbers(pdu.auth_events())?);
-        let placement = self.place_any(&pdu, prev, auth)?;
-        self.commit(pdu, placement, None)
+        let numbers = self.with_view(|view| {
+            let ids = pdu.auth_events().iter();
+            ids.map(|id| view.find(id)?.ok_or_else(missing)).collect::<Result<Vec<_>>>()
+        })?;
+        let prev = self.with_view(|view| {
+            let placed = |id| Ok(known(view, id)?.filter(|(_, placed)| *placed).map(|(number, _)| number));
+            pdu.prev_events().iter().map(|id| placed(id)).collect::<Result<Vec<_>, ViewError>>()
+        })?;
+        let gap = prev.iter().any(Option::is_none);
+        if gap && received.given.is_none() {
+            return Err(missing());
+        }
+        let prev = prev.into_iter().flatten().collect();
+        self.outlier = here.map(|(number, _)| number);
+        self.filling = received.anchor.is_some();
+        let placed = self.place_any(&pdu, (prev, numbers), received.given);
+        let landing = Landing { gap, vouched: received.vouched, anchor: received.anchor, transaction: None };
+        let appended = placed.and_then(|placement| self.commit(pdu, placement, landing));
+        (self.outlier, self.filling) = (None, false);
+        appended
     }
 
     /// The events of the current state that authorise `draft` (server-server API, "Auth events selection").
@@ -212,16 +263,17 @@ impl RoomGuard<'_> {
     }
 
     /// Queues the commit of a placed event, and moves the head in memory.
-    fn commit(&mut self, pdu: Arc<Pdu>, placement: Placement, transaction: Option<NewTransaction>) -> Result<Appended> {
-        let number = self.head().next;
+    fn commit(&mut self, pdu: Arc<Pdu>, placement: Placement, landing: Landing) -> Result<Appended> {
+        let Landing { gap, vouched, anchor, transaction } = landing;
+        let number = self.new_number();
         let sender = self.rooms.store.intern_user(pdu.sender())?;
         let effects = Effects::of(self, &pdu, &placement)?;
         let room = self.room;
         let mut head = self.head().clone();
-        head.next = EventNum(number.0 + 1);
+        head.next = head.next.max(EventNum(number.0 + 1));
         head.sequence += 1;
         let mut tips = self.slot().tips.clone();
-        if placement.verdict == Verdict::Accepted {
+        if placement.verdict == Verdict::Accepted && anchor.is_none() {
             tips.retain(|(tip, _)| !placement.overtaken.contains(tip));
             tips.push((number, pdu.event_id().clone()));
             head.extremities = tips.iter().map(|(tip, _)| *tip).collect();
@@ -230,8 +282,13 @@ impl RoomGuard<'_> {
         }
         effects.count(&mut head);
 
+        let mut children = effects.children();
+        if let Some(outlier) = self.outlier {
+            children = children.union(self.with_view(|view| view.meta(outlier))?.children);
+        }
         let mut meta = EventMeta {
             verdict: placement.verdict,
+            place: anchor.map_or(Place::Live, |point| Place::Filled(point.sub)),
             position: Position(0),
             depth: pdu.depth(),
             sender,
@@ -239,17 +296,21 @@ impl RoomGuard<'_> {
             after: placement.after.0,
             replaces: placement.replaces,
             prev: placement.prev,
+            gap,
+            vouched,
             auth: placement.auth,
             redacted_by: None,
-            children: effects.children(),
+            children,
             transaction: transaction.as_ref().map(Transaction::of),
         };
         let json = StoredEvent::encode(&pdu);
         let visible = placement.verdict == Verdict::Accepted;
         let state_changed = head.state != self.head().state;
         let ticket = self.rooms.store.commit(|position| {
-            meta.position = position;
-            let mut commit = Commit::new(LogEntry::Event(room, number));
+            meta.position = anchor.map_or(position, |point| Position(point.anchor.0 - 1));
+            // What is filled in is news for nobody.
+            let log = if anchor.is_some() { LogEntry::Housekeeping } else { LogEntry::Event(room, number) };
+            let mut commit = Commit::new(log);
             let place = [&room.0.to_be_bytes()[..], &number.0.to_be_bytes()[..]].concat();
             commit
                 .put(Family::EventIds, keys::event_id(pdu.event_id().as_str()), place)
@@ -259,8 +320,12 @@ impl RoomGuard<'_> {
                 commit.put(Family::State, keys::state_node(room, &hash.0), node);
             }
             if visible {
+                let point = meta.point();
+                let row = number.0.to_be_bytes().to_vec();
+                commit.put(Family::Timeline, keys::timeline(room, point.anchor, point.sub), row);
+            }
+            if visible && anchor.is_none() {
                 head.tail = position;
-                commit.put(Family::Timeline, keys::timeline(room, position, u32::MAX), number.0.to_be_bytes().to_vec());
                 commit.notify(Notice::Room(room));
             }
             if state_changed {
@@ -280,6 +345,7 @@ impl RoomGuard<'_> {
         }
         if let Some(state_key) = pdu.state_key()
             && placement.current == placement.after
+            && anchor.is_none()
         {
             let path = self.rooms.trie_key.path(pdu.type_str(), state_key);
             self.slot_mut().remember(path, Some((number, pdu.clone())));
@@ -288,6 +354,12 @@ impl RoomGuard<'_> {
         (slot.head, slot.tips) = (head, tips);
         Ok(Appended { pdu, number, verdict: meta.verdict, ticket })
     }
+}
+
+/// The number of an event that is here, and whether it has a place.
+fn known(view: RoomView<'_, Latest<'_>>, id: &EventId) -> Result<Option<(EventNum, bool)>, ViewError> {
+    let Some(number) = view.find(id)? else { return Ok(None) };
+    Ok(Some((number, view.meta(number)?.place != Place::Outlier)))
 }
 
 /// What a client is told whose event has no valid form.

@@ -94,10 +94,22 @@ impl Rooms {
     /// 400 `M_INVALID_ROOM_STATE` if the wanted state is not allowed; 400 `M_ROOM_IN_USE` if its alias is taken; 400
     /// `M_UNSUPPORTED_ROOM_VERSION`; 403 if somebody can't be invited.
     pub async fn create(&self, new: NewRoom) -> Result<OwnedRoomId> {
+        let elsewhere: BTreeSet<_> = new.invite.iter().filter(|user| !self.users.is_local(user)).cloned().collect();
+        let (creator, content) = (new.creator.clone(), new.invite_content());
         let (guard, last) = self.make(new).await?;
-        let room_id = guard.room_id().clone();
+        let (room, room_id) = (guard.number(), guard.room_id().clone());
         drop(guard);
         last.durable().await?;
+        for user in &elsewhere {
+            let actor = Actor { user_id: &creator, is_guest: false };
+            if let Err(error) = self.invite_elsewhere(actor, room, user, content.clone()).await {
+                let number = self.store.intern_user(&creator)?;
+                if let Some(forgotten) = self.lock(room).await?.give_up(&creator, number)? {
+                    forgotten.durable().await?;
+                }
+                return Err(error);
+            }
+        }
         Ok(room_id)
     }
 
@@ -108,7 +120,11 @@ impl Rooms {
         let invited: BTreeSet<_> = std::mem::take(&mut new.invite).into_iter().filter(|u| *u != new.creator).collect();
         new.invite = invited.into_iter().collect();
         for user in &new.invite {
-            self.check_invitee(user)?;
+            if self.users.is_local(user) {
+                self.check_invitee(user)?;
+            } else if !self.peers.allows(user.server_name()) {
+                return Err(Error::forbidden(format!("This server does not deal with the server of {user}.")));
+            }
         }
         let alias = new.alias_localpart.as_deref().map(|localpart| self.reserve_alias(localpart)).transpose()?;
 
@@ -174,12 +190,9 @@ impl RoomGuard<'_> {
         for state in initial_state(new, alias)? {
             last = replace(last, self.append_initial(creator, state)?);
         }
-        for user in &new.invite {
-            let mut content = CanonicalJsonObject::new();
-            if new.is_direct {
-                content.insert("is_direct".to_owned(), true.into());
-            }
-            last = replace(last, self.append_member(creator, user, Membership::Invite, content)?);
+        let rooms = self.rooms;
+        for user in new.invite.iter().filter(|user| rooms.users.is_local(user)) {
+            last = replace(last, self.append_member(creator, user, Membership::Invite, new.invite_content())?);
         }
         Ok(last)
     }
@@ -202,6 +215,12 @@ impl RoomGuard<'_> {
         let actor = Actor { user_id: creator, is_guest: false };
         let _ = self.append_member(actor, creator, Membership::Leave, CanonicalJsonObject::new())?;
         self.forget(number).map(Some)
+    }
+}
+
+impl NewRoom {
+    fn invite_content(&self) -> CanonicalJsonObject {
+        self.is_direct.then(|| ("is_direct".to_owned(), true.into())).into_iter().collect()
     }
 }
 

@@ -62,6 +62,10 @@ pub struct RoomGuard<'a> {
     pub(super) rooms: &'a Rooms,
     pub(super) room: RoomNum,
     pub(super) slot: OwnedMutexGuard<Option<Slot>>,
+    /// The number of an outlier that is about to get a place.
+    pub(super) outlier: Option<EventNum>,
+    /// Whether what is placed belongs before a gap: it changes nothing of what the room is now.
+    pub(super) filling: bool,
 }
 
 impl<'a> RoomGuard<'a> {
@@ -75,7 +79,7 @@ impl<'a> RoomGuard<'a> {
             let tips = head.extremities.iter().map(tip).collect::<Result<_, ViewError>>()?;
             *slot = Some(Slot::new(head, tips, rooms.store.room_id(room)?)?);
         }
-        Ok(Self { rooms, room, slot })
+        Ok(Self { rooms, room, slot, outlier: None, filling: false })
     }
 
     /// Takes a room that is about to be made: its head is empty.
@@ -85,7 +89,7 @@ impl<'a> RoomGuard<'a> {
             return Err(Error::bad_request("M_ROOM_IN_USE", "There is a room of that ID already."));
         }
         *slot = Some(Slot::new(RoomHead::new(version), Vec::new(), rooms.store.room_id(room)?)?);
-        Ok(Self { rooms, room, slot })
+        Ok(Self { rooms, room, slot, outlier: None, filling: false })
     }
 
     /// Forgets a room whose first event could not be made.
@@ -116,6 +120,11 @@ impl<'a> RoomGuard<'a> {
     /// The room's head, with all that is queued.
     pub fn head(&self) -> &RoomHead {
         &self.slot().head
+    }
+
+    /// The number that the event gets which is about to be committed.
+    pub(super) fn new_number(&self) -> EventNum {
+        self.outlier.unwrap_or(self.head().next)
     }
 
     /// The rules of the room's version.

@@ -178,6 +178,12 @@ impl<'a> History<'a> {
         Ok(Point::after(if visibility == HistoryVisibility::WorldReadable { now } else { until }))
     }
 
+    /// The event that stands at a point, if there is a gap before it.
+    pub fn gap_at(&self, point: Point) -> Result<Option<EventNum>> {
+        let Some(number) = self.view().at(point)? else { return Ok(None) };
+        Ok(self.view().meta(number)?.gap.then_some(number))
+    }
+
     /// Walks over a stretch of the room's history.
     pub fn walk(&mut self, stretch: &Stretch<'_>) -> Result<Walked> {
         let (start, end) = match stretch.direction {
@@ -200,10 +206,16 @@ impl<'a> History<'a> {
             let read = self.view().read_events(&numbers)?;
             for ((point, number), (meta, event)) in points.into_iter().zip(numbers).zip(read) {
                 if page.room() == 0 {
-                    return Ok(Walked { events: page.events, next: Some(before(point, stretch.direction)) });
+                    let next = Some(before(point, stretch.direction));
+                    return Ok(Walked { events: page.events, next });
                 }
+                let gap = meta.gap && stretch.direction == Direction::Backward;
                 if self.0.sees(&meta, &event)? && self.0.wants(&stretch.selector, &meta, &event)? {
                     page.extend(Some(SeenEvent { number, meta, event }));
+                }
+                if gap {
+                    // What lies before it is fetched when somebody wants it.
+                    return Ok(Walked { events: page.events, next: Some(point) });
                 }
             }
         }

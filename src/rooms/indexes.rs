@@ -8,6 +8,7 @@ use super::{
     place::Placement,
     relations::{self, Kinds, NewKind, RelationRows},
     rows::{EventMeta, MemberRow, Membership, OwnRoom, RoomHead, Verdict},
+    servers::ServerChanges,
     stripped,
     view::{ViewError, member_key, own_key},
 };
@@ -34,12 +35,13 @@ pub(super) struct Effects {
     new_kind: Option<NewKind>,
     awaiting: Option<(Key, Kinds)>,
     rows: Vec<(Key, Vec<u8>)>,
+    servers: ServerChanges,
 }
 
-struct MemberChange {
-    user: UserNum,
-    before: Option<MemberRow>,
-    after: MemberRow,
+pub(super) struct MemberChange {
+    pub user: UserNum,
+    pub before: Option<MemberRow>,
+    pub after: MemberRow,
     /// Of users of this server: their row before, and the stripped state that comes with an invite or a knock.
     own: Option<(Option<OwnRoom>, Option<Vec<u8>>)>,
 }
@@ -59,9 +61,11 @@ impl Effects {
             members.extend(member_change(guard, pdu, placement, change)?);
         }
         let awaiting = relations::awaiting(guard, pdu.event_id())?;
-        let mut effects = Self { members, redaction: None, relation: None, new_kind: None, awaiting, rows: Vec::new() };
+        let servers = ServerChanges::of(guard, &members)?;
+        let mut effects =
+            Self { members, redaction: None, relation: None, new_kind: None, awaiting, rows: Vec::new(), servers };
         if placement.verdict == Verdict::Accepted {
-            let number = guard.head().next;
+            let number = guard.new_number();
             effects.redaction = redaction_of(guard, pdu, placement.before, number)?;
             effects.relation = RelationRows::of(pdu);
             if let Some(relation) = &effects.relation {
@@ -82,6 +86,10 @@ impl Effects {
     pub fn count(&self, head: &mut RoomHead) {
         for change in &self.members {
             let before = change.before.map_or(Membership::Leave, |row| row.membership);
+            if change.own.is_some() {
+                head.residents += u64::from(change.after.membership == Membership::Join);
+                head.residents -= u64::from(before == Membership::Join);
+            }
             for (membership, counter) in [(Membership::Join, &mut head.joined), (Membership::Invite, &mut head.invited)]
             {
                 *counter += u64::from(change.after.membership == membership);
@@ -92,6 +100,7 @@ impl Effects {
 
     /// Adds all of it to the commit of the event, whose row is `meta`.
     pub fn write(self, commit: &mut Commit, (room, number): (RoomNum, EventNum), meta: &EventMeta) {
+        self.servers.write(commit, room);
         for change in self.members {
             change.write(commit, room, meta.position);
         }

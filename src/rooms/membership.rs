@@ -87,6 +87,9 @@ impl Rooms {
     /// # Errors
     /// 403 `M_FORBIDDEN` if the user never was in the room, or is banned.
     pub async fn leave(&self, actor: Actor<'_>, room: RoomNum, content: CanonicalJsonObject) -> Result<()> {
+        if !self.resides_in(room)? {
+            return self.leave_elsewhere(actor, room, content).await;
+        }
         let leave = |guard: &mut RoomGuard<'_>| {
             if guard.membership(actor.user_id)? == Membership::Leave {
                 let was_there = guard.state_event("m.room.member", actor.user_id.as_str())?.is_some();
@@ -109,6 +112,9 @@ impl Rooms {
         (action, target): (Action, &UserId),
         content: CanonicalJsonObject,
     ) -> Result<()> {
+        if action == Action::Invite && !self.users.is_local(target) {
+            return self.invite_elsewhere(actor, room, target, content).await.map(drop);
+        }
         let act = |guard: &mut RoomGuard<'_>| {
             let membership = match (action, guard.membership(target)?) {
                 (Action::Invite, Membership::Invite) if guard.membership(actor.user_id)? == Membership::Join => {
@@ -162,6 +168,11 @@ impl Rooms {
             Some("ban") => Membership::Ban,
             _ => return Err(Error::bad_json("A membership is join, invite, knock, leave or ban.")),
         };
+        if membership == Membership::Invite && !self.users.is_local(target) {
+            let invited = self.invite_elsewhere(actor, room, target, content).await?;
+            let invited = invited.ok_or_else(|| Error::forbidden("This user is invited already."))?;
+            return Ok(invited.event_id().clone());
+        }
         let mut guard = self.lock(room).await?;
         let before = guard.membership(target)?;
         if target != actor.user_id && membership == Membership::Leave && before == Membership::Leave {
@@ -177,7 +188,14 @@ impl Rooms {
     /// # Errors
     /// 400 `M_UNKNOWN` if the user has not left the room; 404 `M_NOT_FOUND` if they never were in it.
     pub async fn forget(&self, session: &Session, room: RoomNum) -> Result<()> {
-        let ticket = self.lock(room).await?.forget(session.user)?;
+        let is_here = self.view(&self.store.latest(), room).head()?.is_some();
+        let ticket = match is_here {
+            true => self.lock(room).await?.forget(session.user)?,
+            false => {
+                let _turn = self.ingest.turn(room).await;
+                self.forget_row(room, session.user)?
+            }
+        };
         ticket.durable().await?;
         Ok(())
     }
@@ -196,7 +214,7 @@ impl Rooms {
     /// 403 `M_INVITE_BLOCKED` if they want none; 403 `M_FORBIDDEN` if they are on another server.
     pub(super) fn check_invitee(&self, user_id: &UserId) -> Result<()> {
         if !self.users.is_local(user_id) {
-            return Err(Error::forbidden("Users of other servers can't be invited: this server does not federate."));
+            return Err(Error::forbidden("Users of other servers are invited by asking their servers."));
         }
         let Some(user) = self.store.user_num(user_id)? else { return Ok(()) };
         if self.users.blocks_invites(&self.store.latest(), user)? {
@@ -206,18 +224,25 @@ impl Rooms {
     }
 }
 
-impl RoomGuard<'_> {
-    /// Notes that a user wants to hear no more of a room that they have left.
-    pub(super) fn forget(&mut self, user: UserNum) -> Result<Ticket> {
-        let own = self.with_view(|view| view.own(user))?;
+impl Rooms {
+    /// Notes that a user wants to hear no more of a room that they have left, which the caller holds.
+    fn forget_row(&self, room: RoomNum, user: UserNum) -> Result<Ticket> {
+        let own = self.view(&self.store.latest(), room).own(user)?;
         let mut own = own.ok_or_else(|| Error::not_found("You were never in that room."))?;
         if !matches!(own.membership, Membership::Leave | Membership::Ban) {
             return Err(Error::bad_request("M_UNKNOWN", "Leave the room before you forget it."));
         }
         own.forgotten = true;
         let mut commit = Commit::new(LogEntry::User(user));
-        commit.put_row(Family::Index, own_key(user, self.number()), &own).notify(Notice::User(user));
-        Ok(self.rooms.store.commit(|_| commit))
+        commit.put_row(Family::Index, own_key(user, room), &own).notify(Notice::User(user));
+        Ok(self.store.commit(|_| commit))
+    }
+}
+
+impl RoomGuard<'_> {
+    /// Notes that a user wants to hear no more of a room that they have left.
+    pub(super) fn forget(&mut self, user: UserNum) -> Result<Ticket> {
+        self.rooms.forget_row(self.number(), user)
     }
 
     /// Appends a member event. `content` is all but the membership; a local user's profile is filled in where it

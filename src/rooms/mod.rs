@@ -16,6 +16,7 @@ pub mod happening;
 pub mod hierarchy;
 pub mod history;
 pub mod indexes;
+mod ingest;
 pub mod lazy;
 pub mod membership;
 pub mod messages;
@@ -29,6 +30,7 @@ pub mod purge;
 pub mod reading;
 pub mod receipts;
 pub mod relations;
+pub mod remote;
 pub mod render;
 pub mod replay;
 pub mod reports;
@@ -37,6 +39,7 @@ mod restricted;
 pub mod room_state;
 pub mod rows;
 pub mod select;
+pub mod servers;
 mod stripped;
 pub mod summary;
 mod third_party;
@@ -66,6 +69,7 @@ use crate::{
     event::SigningKey,
     ids::{Position, RoomNum},
     media::Media,
+    net::{Flights, Keyring, Peers},
     state::trie::TrieKey,
     store::{Read, Store},
     users::Users,
@@ -80,6 +84,9 @@ pub struct Rooms {
     clock: Clock,
     randomness: Randomness,
     signing_key: Arc<SigningKey>,
+    peers: Arc<Peers>,
+    keyring: Arc<Keyring>,
+    ingest: Flights<RoomNum>,
     trie_key: TrieKey,
     slots: Slots,
     /// Who is typing.
@@ -98,7 +105,7 @@ impl Rooms {
         (store, users, media): (Arc<Store>, Arc<Users>, Arc<Media>),
         server_name: OwnedServerName,
         (clock, randomness): (Clock, Randomness),
-        signing_key: Arc<SigningKey>,
+        (signing_key, peers, keyring): (Arc<SigningKey>, Arc<Peers>, Arc<Keyring>),
         trie_secret: &[u8; 32],
     ) -> Self {
         let trie_key = TrieKey::new(trie_secret);
@@ -111,6 +118,9 @@ impl Rooms {
             clock,
             randomness,
             signing_key,
+            peers,
+            keyring,
+            ingest: Flights::default(),
             trie_key,
             slots: Slots::default(),
             typing,

@@ -20,7 +20,7 @@ use crate::{
     ids::EventNum,
     state::{
         auth::{self, Denied},
-        trie::{Change, NodeHash},
+        trie::{Change, EMPTY_ROOT, NodeHash},
     },
 };
 
@@ -39,6 +39,14 @@ pub(super) struct Placement {
     pub current: NodeHash,
     pub changes: Vec<Change>,
     /// Nodes of the trie that are new.
+    pub nodes: Nodes,
+}
+
+/// A state that another server has told, of events that are here.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub root: NodeHash,
+    /// Its nodes that are new.
     pub nodes: Nodes,
 }
 
@@ -69,13 +77,19 @@ impl RoomGuard<'_> {
         Ok(Placement { verdict, before, after, replaces, prev, overtaken, auth, current, changes, nodes })
     }
 
-    /// The place of any signed event whose previous and auth events are all here.
+    /// The place of any signed event whose auth events are all here. Of previous events that are not, `given` is the
+    /// state.
     ///
     /// # Errors
     /// Only what keeps an event from being judged at all; what the rules deny is a verdict.
-    pub(super) fn place_any(&mut self, pdu: &Arc<Pdu>, prev: Vec<EventNum>, auth: Vec<EventNum>) -> Result<Placement> {
-        let mut nodes = Nodes::default();
-        let before = self.state_behind(&prev, &mut nodes)?;
+    pub(super) fn place_any(
+        &mut self,
+        pdu: &Arc<Pdu>,
+        (prev, auth): (Vec<EventNum>, Vec<EventNum>),
+        given: Option<Given>,
+    ) -> Result<Placement> {
+        let (mut nodes, given) = given.map_or_else(Default::default, |given| (given.nodes, Some(given.root)));
+        let before = self.state_before(&prev, given, &mut nodes)?;
         let current = self.head().root();
         let mut placement = Placement {
             verdict: Verdict::Rejected,
@@ -89,13 +103,18 @@ impl RoomGuard<'_> {
             changes: Vec::new(),
             nodes,
         };
-        if self.check_by_auth_events(pdu, &placement.auth)?.is_err()
+        if self.check_by_auth_events(pdu, &placement.auth, (before, &placement.nodes))?.is_err()
             || self.check_by_state(pdu, before, &placement.nodes)?.is_err()
         {
             return Ok(placement);
         }
         (placement.after, placement.replaces) = self.state_after(before, pdu, &mut placement.nodes)?;
-        if before != current && self.check_by_state(pdu, current, &placement.nodes)?.is_err() {
+        if self.filling {
+            placement.verdict = Verdict::Accepted;
+            return Ok(placement);
+        }
+        let resides = self.head().residents > 0;
+        if resides && before != current && self.check_by_state(pdu, current, &placement.nodes)?.is_err() {
             placement.verdict = Verdict::SoftFailed;
             return Ok(placement);
         }
@@ -113,14 +132,14 @@ impl RoomGuard<'_> {
     }
 
     fn ahead<T>(&self, nodes: &Nodes, pdu: Option<&Arc<Pdu>>, f: impl FnOnce(Ahead<'_>) -> T) -> T {
-        let number = self.head().next;
+        let number = self.new_number();
         f(Ahead {
             view: self.rooms.view(&self.rooms.store.latest(), self.room),
             trie_key: &self.rooms.trie_key,
             room_id: self.room_id(),
             nodes,
             event: pdu.map(|pdu| (number, pdu)),
-            next: EventNum(number.0 + u64::from(pdu.is_some())),
+            next: self.head().next.max(EventNum(number.0 + u64::from(pdu.is_some()))),
         })
     }
 
@@ -129,8 +148,20 @@ impl RoomGuard<'_> {
         if prev == self.head().extremities {
             return Ok(self.head().root());
         }
-        let roots = self.roots_after(prev.iter())?;
+        self.resolved(self.roots_after(prev.iter())?, nodes)
+    }
+
+    /// The same where the state of some of them is given.
+    fn state_before(&self, prev: &[EventNum], given: Option<NodeHash>, nodes: &mut Nodes) -> Result<NodeHash> {
+        let Some(given) = given else { return self.state_behind(prev, nodes) };
+        let mut roots = self.roots_after(prev.iter())?;
+        roots.push(given);
+        self.resolved(roots, nodes)
+    }
+
+    fn resolved(&self, roots: Vec<NodeHash>, nodes: &mut Nodes) -> Result<NodeHash> {
         match roots.as_slice() {
+            [] => Ok(EMPTY_ROOT),
             [root, rest @ ..] if rest.iter().all(|other| other == root) => Ok(*root),
             _ => {
                 let updated = self.ahead(nodes, None, |ahead| resolution::resolve(&ahead, self.rules(), &roots))?;
@@ -152,7 +183,7 @@ impl RoomGuard<'_> {
     ) -> Result<(NodeHash, Option<EventNum>), ViewError> {
         let Some(state_key) = pdu.state_key() else { return Ok((before, None)) };
         let path = self.rooms.trie_key.path(pdu.type_str(), state_key);
-        let number = self.head().next;
+        let number = self.new_number();
         let (updated, replaces) = self.with_ahead(nodes, pdu, |ahead| {
             let state = ahead.state(before);
             Ok::<_, ViewError>((state.update(&[(path, Some(number))])?, state.get(&path)?))
@@ -165,7 +196,7 @@ impl RoomGuard<'_> {
         match pdu.state_key() {
             Some(state_key) if before != after => {
                 let path = self.rooms.trie_key.path(pdu.type_str(), state_key);
-                vec![Change { path, before: replaces, after: Some(self.head().next) }]
+                vec![Change { path, before: replaces, after: Some(self.new_number()) }]
             }
             _ => Vec::new(),
         }
@@ -192,10 +223,16 @@ impl RoomGuard<'_> {
         Ok((current, changes))
     }
 
-    fn check_by_auth_events(&self, pdu: &Pdu, auth: &[EventNum]) -> Result<Result<(), Denied>> {
+    fn check_by_auth_events(
+        &self,
+        pdu: &Arc<Pdu>,
+        auth: &[EventNum],
+        (before, nodes): (NodeHash, &Nodes),
+    ) -> Result<Result<(), Denied>> {
         let rules = self.rules();
-        let create = self.with_view(|view| view.state_at(self.head().root(), "m.room.create", ""))?;
-        let events = auth.iter().chain(&create).map(|number| self.judged(*number)).collect::<Result<Vec<_>, _>>()?;
+        let create = self.with_ahead(nodes, pdu, |ahead| ahead.state_event(before, "m.room.create", ""))?;
+        let mut events = auth.iter().map(|number| self.judged(*number)).collect::<Result<Vec<_>, _>>()?;
+        events.extend(create);
         let by_id = |id: &ruma::EventId| events.iter().find(|event| event.event_id() == id).cloned();
         if let Err(denied) = auth::check_independent(rules, pdu, by_id) {
             return Ok(Err(denied));
@@ -207,7 +244,7 @@ impl RoomGuard<'_> {
     }
 
     /// An event that says whether it was rejected.
-    fn judged(&self, number: EventNum) -> Result<Arc<Pdu>, ViewError> {
+    pub(super) fn judged(&self, number: EventNum) -> Result<Arc<Pdu>, ViewError> {
         self.with_view(|view| {
             let event = view.pdu(number, self.room_id())?;
             match view.meta(number)?.verdict {
@@ -234,6 +271,6 @@ impl RoomGuard<'_> {
     }
 }
 
-fn is_state(event: &Pdu, event_type: &StateEventType, state_key: &str) -> bool {
+pub(super) fn is_state(event: &Pdu, event_type: &StateEventType, state_key: &str) -> bool {
     event.state_key() == Some(state_key) && event.type_str() == event_type.to_string()
 }

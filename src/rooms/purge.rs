@@ -39,6 +39,7 @@ const KINDS: &[Index] = &[
     Index::Redaction,
     Index::Timestamp,
     Index::Listed,
+    Index::RoomServer,
 ];
 
 /// Rows that are deleted at once.

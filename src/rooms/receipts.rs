@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     RoomGuard, Rooms,
     relations::{RelType, Relation},
-    rows::Verdict,
     view::{RoomView, ViewError},
 };
 use crate::{
@@ -19,7 +18,7 @@ use crate::{
     ids::{EventNum, Position, RoomNum, UserNum},
     json::ObjectWriter,
     store::{
-        Commit, Family, Key, LogEntry, Notice, Read, Snapshot, Store, StoreError, decode,
+        Commit, Family, Key, LogEntry, Notice, Read, Snapshot, Store, StoreError, Ticket, decode,
         keys::{self, Index, KeyBuilder},
     },
     users::{Session, feed::FeedEntry},
@@ -95,31 +94,51 @@ impl Rooms {
         (event_id, thread): (OwnedEventId, Option<String>),
     ) -> Result<()> {
         let room = self.joined_room(session.user, room_id)?;
-        let ticket = {
+        let noted = self.note_receipt((session.user, true), room, kind, (event_id, thread), self.clock.now_ms());
+        if let Some(ticket) = noted.await? {
+            ticket.durable().await?;
+        }
+        Ok(())
+    }
+
+    /// Notes how far a member has read; `None` if they have read further already. `local`: whether they are of this
+    /// server, so that others are to hear of it.
+    pub(super) async fn note_receipt(
+        &self,
+        (user, local): (UserNum, bool),
+        room: RoomNum,
+        kind: ReceiptKind,
+        (event_id, thread): (OwnedEventId, Option<String>),
+        ts: u64,
+    ) -> Result<Option<Ticket>> {
+        {
             let guard = self.lock(room).await?;
             let number = guard.accepted(&event_id)?;
             let event = guard.with_view(|view| view.meta(number))?.position;
             if let Some(thread) = &thread {
                 guard.check_thread(number, &event_id, thread)?;
             }
-            let key = own_receipt_key(session.user, room, kind, thread.as_deref());
+            let key = own_receipt_key(user, room, kind, thread.as_deref());
             let before: Option<OwnReceipt> = self.store.latest().get_row(Family::Index, &key)?;
             if before.is_some_and(|before| before.event >= event) {
-                return Ok(());
+                return Ok(None);
             }
-            let receipt = Receipt { user: session.user, kind, thread, event_id, ts: self.clock.now_ms() };
-            self.store.commit(|position| {
-                let mut commit = Commit::new(LogEntry::User(session.user));
+            let receipt = Receipt { user, kind, thread, event_id, ts };
+            let log = match (local, kind) {
+                (true, ReceiptKind::Read) => LogEntry::Receipt(room, user),
+                (true, ReceiptKind::ReadPrivate) => LogEntry::User(user),
+                (false, _) => LogEntry::Housekeeping,
+            };
+            Ok(Some(self.store.commit(|position| {
+                let mut commit = Commit::new(log);
                 if let Some(before) = before {
                     receipt.delete(&mut commit, room, before.position);
                 }
                 commit.put_row(Family::Index, key, &OwnReceipt { position, event });
                 receipt.write(&mut commit, room, position);
                 commit
-            })
-        };
-        ticket.durable().await?;
-        Ok(())
+            })))
+        }
     }
 
     /// Checks that a member may set their fully read marker to an event, and returns the room's number.
@@ -167,7 +186,7 @@ impl RoomGuard<'_> {
     /// The number of an event that is part of the room; 404 `M_NOT_FOUND` if it isn't.
     fn accepted(&self, event_id: &EventId) -> Result<EventNum> {
         self.with_view(|view| match view.find(event_id)? {
-            Some(number) if view.meta(number)?.verdict == Verdict::Accepted => Ok(number),
+            Some(number) if view.meta(number)?.is_visible() => Ok(number),
             _ => Err(Error::not_found("There is no such event in this room.")),
         })
     }

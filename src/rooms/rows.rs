@@ -31,6 +31,8 @@ pub struct RoomHead {
     pub joined: u64,
     /// How many are invited.
     pub invited: u64,
+    /// How many of those who have joined are users of this server; without one it hears of the room no more.
+    pub residents: u64,
     /// Commits to this room so far.
     pub sequence: u64,
 }
@@ -47,6 +49,7 @@ impl RoomHead {
             tail: Position(0),
             joined: 0,
             invited: 0,
+            residents: 0,
             sequence: 0,
         }
     }
@@ -68,6 +71,17 @@ pub enum Verdict {
     Rejected,
 }
 
+/// Where an event stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    /// In the timeline, where it was committed.
+    Live,
+    /// In the timeline, filled in before the event that was published at its anchor; the sub counts down.
+    Filled(u32),
+    /// Nowhere: it is known for what others cite it for. It may get a place later.
+    Outlier,
+}
+
 /// What a client called the event that it sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transaction {
@@ -82,7 +96,9 @@ pub struct Transaction {
 pub struct EventMeta {
     /// What came of its checks.
     pub verdict: Verdict,
-    /// Where it was committed.
+    /// Where it stands.
+    pub place: Place,
+    /// Where it was committed; of an event that was filled in: the position right before its anchor.
     pub position: Position,
     /// Its depth.
     pub depth: u64,
@@ -94,8 +110,12 @@ pub struct EventMeta {
     pub after: Root,
     /// The state event that it took the place of.
     pub replaces: Option<EventNum>,
-    /// The events that it follows.
+    /// The events that it follows, as far as they were here.
     pub prev: Vec<EventNum>,
+    /// Whether some of them were not, so that there is a gap before it.
+    pub gap: bool,
+    /// Whether this server has to tell others of it, though another one sent it: it let that one in, or out.
+    pub vouched: bool,
     /// The events that authorise it.
     pub auth: Vec<EventNum>,
     /// The redaction in effect, if any.
@@ -109,12 +129,15 @@ pub struct EventMeta {
 impl EventMeta {
     /// Whether the event is part of the room for clients.
     pub fn is_visible(&self) -> bool {
-        self.verdict == Verdict::Accepted
+        self.verdict == Verdict::Accepted && self.place != Place::Outlier
     }
 
     /// Where it stands in the timeline, if clients see it at all.
     pub fn point(&self) -> Point {
-        Point::live(self.position)
+        match self.place {
+            Place::Filled(sub) => Point { anchor: Position(self.position.0 + 1), sub },
+            Place::Live | Place::Outlier => Point::live(self.position),
+        }
     }
 }
 
@@ -192,4 +215,15 @@ impl OwnRoom {
     pub fn was_joined(&self) -> bool {
         !self.forgotten && (self.membership == Membership::Join || self.joined_until.is_some())
     }
+}
+
+/// `index`: a server that could not be sent what it is to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BehindRow {
+    /// What was published from here on it may not have.
+    pub since: Position,
+    /// How often it was tried in vain.
+    pub failures: u32,
+    /// When it is tried again, ms.
+    pub retry_ms: u64,
 }

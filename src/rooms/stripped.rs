@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// State events with an empty key that tell what a room is.
-const TELLING: &[&str] = &[
+pub(super) const TELLING: &[&str] = &[
     "m.room.create",
     "m.room.name",
     "m.room.avatar",

@@ -13,7 +13,7 @@ use crate::{
     ids::{EventNum, Position, RoomNum},
     state::trie::{EMPTY_ROOT, NodeHash},
     store::{
-        Family, Scan, Snapshot, StoreError, decode,
+        Family, Read, Scan, Snapshot, StoreError, decode,
         keys::{self, read_u32, read_u64},
     },
 };
@@ -112,6 +112,12 @@ impl<'a> RoomView<'a, Snapshot<'a>> {
         let mut roots = self.read().scan_back(Family::Roots, &start, &end);
         let Some((_, root)) = roots.next()? else { return Ok(EMPTY_ROOT) };
         Ok(NodeHash(root.try_into().map_err(|_| StoreError::Malformed(Family::Roots))?))
+    }
+
+    /// The event that stands at a point.
+    pub fn at(&self, point: Point) -> Result<Option<EventNum>, StoreError> {
+        let row = self.read().get(Family::Timeline, &point.key(self.room()))?;
+        Ok(row.and_then(|row| read_u64(&row, 0)).map(EventNum))
     }
 
     /// Where an event stands, if clients see it at all.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use ruma::{OwnedUserId, RoomId, UserId};
-use tokio::time::Instant;
+use tokio::{sync::broadcast, time::Instant};
 
 use super::{Rooms, rows::Membership};
 use crate::{
@@ -27,6 +27,8 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(120);
 const MAX_TYPING: usize = 100;
 /// How late the others may learn that somebody stopped to tell that they type.
 const TICK: Duration = Duration::from_secs(1);
+/// Changes that other servers may be late to be told of; later ones are not told at all.
+const MAX_UNTOLD: usize = 1_000;
 /// Rooms that are kept in which nobody types any more.
 const MAX_QUIET_ROOMS: usize = 10_000;
 
@@ -34,6 +36,18 @@ const MAX_QUIET_ROOMS: usize = 10_000;
 pub struct Typing {
     store: Arc<Store>,
     state: Mutex<State>,
+    told: broadcast::Sender<LocalTyping>,
+}
+
+/// A user of this server has begun to type in a room, or ended.
+#[derive(Clone, Debug)]
+pub struct LocalTyping {
+    /// The room.
+    pub room: RoomNum,
+    /// The user.
+    pub user: OwnedUserId,
+    /// Whether they type.
+    pub typing: bool,
 }
 
 #[derive(Default)]
@@ -54,7 +68,7 @@ struct RoomTyping {
 
 impl Typing {
     pub(super) fn new(store: Arc<Store>) -> Arc<Self> {
-        Arc::new(Self { store, state: Mutex::default() })
+        Arc::new(Self { store, state: Mutex::default(), told: broadcast::Sender::new(MAX_UNTOLD) })
     }
 
     /// The user types, for `timeout` from now on or as long as is usual. Whether they may is the caller's business.
@@ -90,6 +104,11 @@ impl Typing {
         if typing.users.len() < before {
             state.change(room, self.store.live());
         }
+    }
+
+    /// What users of this server do, from now on.
+    pub fn local(&self) -> broadcast::Receiver<LocalTyping> {
+        self.told.subscribe()
     }
 
     /// The rooms in which something changed after the moment `since`, where clients waited for it.
@@ -175,6 +194,8 @@ impl Rooms {
             true => self.typing.start(room, &session.user_id, timeout),
             false => self.typing.stop(room, &session.user_id),
         }
+        // Nobody may be listening.
+        let _ = self.typing.told.send(LocalTyping { room, user: session.user_id.clone(), typing });
         Ok(())
     }
 

@@ -17,8 +17,10 @@ pub enum LogEntry {
     Profile(UserNum),
     /// A user was deactivated and has rooms to leave.
     Deactivated(UserNum),
-    /// Account data, a device or a receipt changed.
+    /// Account data, a device or a private receipt changed.
     User(UserNum),
+    /// A user of this server has read something.
+    Receipt(RoomNum, UserNum),
 }
 
 /// What those who wait in memory are to be told once the commit is published.

@@ -17,7 +17,7 @@ const BATCH: usize = 256;
 const TRIM_EVERY: u64 = 10_000;
 
 /// The names of all followers that there are; the log is kept for each of them.
-pub const FOLLOWERS: &[&str] = &["profiles", "push"];
+pub const FOLLOWERS: &[&str] = &["federation", "profiles", "push"];
 
 /// A reader of the log.
 pub struct Follower {

@@ -28,6 +28,8 @@ pub enum Index {
     Redaction = b'x',
     /// Room → `origin_server_ts`, event.
     Timestamp = b't',
+    /// Room → server: how many members of it have joined.
+    RoomServer = b's',
     /// Room → when and by whom it was listed in the directory.
     Listed = b'v',
     /// User → account.
@@ -72,6 +74,10 @@ pub enum Index {
     RegistrationToken = b'G',
     /// 0 → alias: room.
     Alias = b'L',
+    /// 0 → server: its last transaction and what that was answered.
+    InboundTransaction = b'I',
+    /// 0 → server that could not be sent what it is to have: since when, and how often it was tried.
+    Behind = b'H',
     /// 0 → room listed in the directory.
     Directory = b'V',
 }

@@ -37,7 +37,7 @@ use self::{committer::Queue, names::Names};
 use crate::ids::Position;
 
 /// The layout of the database that this program writes. A folder with another one is refused: 1 was that of no release.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// What can go wrong with the database.
 #[derive(Debug, thiserror::Error)]

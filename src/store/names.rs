@@ -107,6 +107,11 @@ impl Store {
         Ok(RoomNum(self.names.rooms.mint(self, &room.to_owned())?))
     }
 
+    /// The greatest number of a room, 0 if there is none.
+    pub fn last_room(&self) -> Result<u32, StoreError> {
+        Ok(self.latest().get_row::<u32>(Family::Meta, &keys::meta("last_room"))?.unwrap_or(0))
+    }
+
     /// The room that a number stands for.
     pub fn room_id(&self, room: RoomNum) -> Result<OwnedRoomId, StoreError> {
         self.names.rooms.name(self, room.0, |text| text.try_into().ok())

@@ -7,7 +7,7 @@ use super::{reader::RoomReader, timeline::Chunk};
 use crate::{
     error::{Error, Result},
     ids::{EventNum, Position},
-    rooms::{lazy::LazyMembers, select::EventSelector, view::ViewError},
+    rooms::{lazy::LazyMembers, rows::Place, select::EventSelector, view::ViewError},
     state::trie::{EMPTY_ROOT, NodeHash, Path},
 };
 
@@ -27,7 +27,12 @@ impl Roots {
         let view = reader.view();
         let end = view.current_root(until)?;
         let first = chunk.starts_at(until);
-        let start = if first > until { end } else { view.current_root(Position(first.0.saturating_sub(1)))? };
+        let start = match chunk.events.first().map(|event| &event.meta) {
+            // Before a gap the room's state is not known by what was published before.
+            Some(meta) if meta.gap || meta.place != Place::Live => NodeHash(meta.before),
+            _ if first > until => end,
+            _ => view.current_root(Position(first.0.saturating_sub(1)))?,
+        };
         let since = since.map(|since| if since == until { Ok(end) } else { view.current_root(since) }).transpose()?;
         Ok(Self { since, start, end })
     }

@@ -48,7 +48,7 @@ pub(super) fn read(reader: &mut RoomReader<'_>, start: Point, end: Position, lim
     let mut rows = view.timeline(start, Point::after(end), Direction::Backward);
     let mut chunk = Chunk::without_events(end);
     let mut left = limit.saturating_add(1).saturating_mul(ROWS_FOR_ONE);
-    loop {
+    'rows: loop {
         let wanted = limit.saturating_sub(chunk.events.len()).min(left);
         if wanted == 0 {
             chunk.limited = rows.next()?.is_some();
@@ -62,8 +62,14 @@ pub(super) fn read(reader: &mut RoomReader<'_>, start: Point, end: Position, lim
         let read = view.read_events(&numbers)?;
         for ((point, number), (meta, event)) in points.into_iter().zip(numbers).zip(read) {
             chunk.prev_batch = point;
+            let gap = meta.gap;
             if reader.takes(&meta, &event)? {
                 chunk.events.push(TimelineEvent { number, meta, event });
+            }
+            if gap {
+                // What lies before it is not here: the client pages back for it.
+                chunk.limited = true;
+                break 'rows;
             }
         }
     }

@@ -75,7 +75,7 @@ impl<'a> Push<'a> {
     fn act_on(&mut self, position: Position, entry: LogEntry) -> Result<()> {
         match entry {
             LogEntry::Event(room, number) => self.tell(position, (room, number)),
-            LogEntry::User(user) => {
+            LogEntry::User(user) | LogEntry::Receipt(_, user) => {
                 self.look_up(user)?;
                 self.tell_badge(position, user)
             }

@@ -75,6 +75,11 @@ impl Kinds {
     /// aggregation of `m.annotation` relationships").
     pub const BUNDLED: Self = Self(2 | Self::REPLACE.0 | Self::THREAD.0);
 
+    /// What is in one of the two.
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(self) -> bool {
         self == Self::default()

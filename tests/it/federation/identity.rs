@@ -16,7 +16,7 @@ use salon::{
     net::{Ask, KeyAnswer, RequestToSign},
     store::{Store, StoreOptions},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::common::{
     Answer, Federation, Peer, TestServer,
@@ -109,6 +109,34 @@ async fn requests_have_to_be_signed_by_who_sends_them_and_for_who_gets_them() {
     ask(Some(signed("nowhere.test", "a.test", &b.key, ASK))).await.refused(401, "M_UNAUTHORIZED");
     // Nobody speaks in the name of the server that is asked.
     ask(Some(signed("a.test", "a.test", &b.key, ASK))).await.refused(403, "M_FORBIDDEN");
+}
+
+#[tokio::test]
+async fn the_signature_covers_the_body() {
+    let mut federation = Federation::of(&["a.test", "b.test"]).await;
+    let a = federation.server("a.test").await;
+    let b = federation.peer("b.test", Router::new());
+    let uri = "/_matrix/federation/v1/send/1";
+    let body = json!({ "origin": "b.test", "origin_server_ts": 1, "pdus": [] });
+    let send = async |signed: &Value, sent: String| {
+        let content = ruma::CanonicalJsonValue::Object(object(signed.clone())).to_string();
+        let request = RequestToSign {
+            method: "PUT",
+            uri,
+            origin: &b.name,
+            destination: "a.test".try_into().unwrap(),
+            content: Some(&content),
+        };
+        let signature = b.key.sign_base64(request.canonical().as_bytes());
+        let header = format!("X-Matrix origin=\"b.test\",key=\"{}\",sig=\"{signature}\"", b.key.id());
+        Answer::to(a.anonymous().request(Method::PUT, uri).header("authorization", header).body(sent)).await
+    };
+    // However it is written down: what counts is canonical JSON.
+    send(&body, format!(" {} ", serde_json::to_string_pretty(&body).unwrap())).await.ok();
+    let other = json!({ "origin": "b.test", "origin_server_ts": 2, "pdus": [] });
+    send(&body, other.to_string()).await.refused(401, "M_UNAUTHORIZED");
+    send(&body, "{".to_owned()).await.refused(400, "M_NOT_JSON");
+    send(&body, format!(r#"{{"a":{}1{}}}"#, "[".repeat(5000), "]".repeat(5000))).await.refused(400, "M_NOT_JSON");
 }
 
 #[tokio::test]

@@ -1,0 +1,235 @@
+//! What is on its way to other servers: a queue for each that something waits for, in memory, and a row for each that
+//! could not be reached.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use ruma::{OwnedServerName, ServerName};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::{
+    app::App,
+    error::Result,
+    ids::{EventNum, Position, RoomNum},
+    rooms::rows::BehindRow,
+    store::{
+        Commit, Family, Key, LogEntry, StoreError, decode,
+        keys::{Index, KeyBuilder},
+    },
+};
+
+/// PDUs of one transaction, at the most.
+pub(super) const MAX_PDUS: usize = 50;
+/// Events that wait for a server that is being tried; past it, it is behind.
+const MAX_WAITING: usize = 500;
+/// EDUs of one transaction, at the most; more than these don't wait.
+const MAX_EDUS: usize = 100;
+/// Requests at one time.
+const MAX_REQUESTS: usize = 256;
+
+/// An event that a server is to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Item {
+    pub room: RoomNum,
+    pub number: EventNum,
+}
+
+/// `index`: 0 → server that is behind.
+pub fn behind_key(server: &ServerName) -> Key {
+    KeyBuilder::global(Index::Behind).tail(server.as_bytes()).build()
+}
+
+/// All that waits.
+pub(super) struct Queues {
+    pub app: Arc<App>,
+    pub requests: Semaphore,
+    waiting: Mutex<Waiting>,
+    settled: Notify,
+    worked: AtomicBool,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// A server is here as long as a task works for it.
+    queues: HashMap<OwnedServerName, Queue>,
+    /// How many servers are yet to have what came from each entry of the log.
+    positions: BTreeMap<Position, usize>,
+}
+
+#[derive(Default)]
+struct Queue {
+    items: VecDeque<(Position, Item)>,
+    /// In canonical JSON.
+    edus: VecDeque<String>,
+    /// Whether a row says since when it is behind: its items hold up nothing.
+    behind: bool,
+}
+
+impl Waiting {
+    fn settle(&mut self, position: Position) {
+        if let Some(count) = self.positions.get_mut(&position) {
+            *count -= 1;
+            if *count == 0 {
+                self.positions.remove(&position);
+            }
+        }
+    }
+}
+
+impl Queues {
+    pub fn new(app: Arc<App>) -> Arc<Self> {
+        Arc::new(Self {
+            app,
+            requests: Semaphore::new(MAX_REQUESTS),
+            waiting: Mutex::default(),
+            settled: Notify::new(),
+            worked: AtomicBool::new(false),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // No code that may panic runs under the lock with something half changed.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works for the servers that were behind when the server stopped.
+    pub fn catch_up_all(self: &Arc<Self>) -> Result<()> {
+        let snapshot = self.app.store.snapshot();
+        let prefix = KeyBuilder::global(Index::Behind).build();
+        let mut rows = snapshot.scan_prefix(Family::Index, &prefix);
+        while let Some((key, value)) = rows.next()? {
+            let server = str::from_utf8(&key[prefix.len()..]).ok().and_then(|name| <&ServerName>::try_from(name).ok());
+            let server = server.ok_or(StoreError::Malformed(Family::Index))?.to_owned();
+            let row: BehindRow = decode(Family::Index, value)?;
+            self.lock().queues.insert(server.clone(), Queue { behind: true, ..Queue::default() });
+            tokio::spawn(Arc::clone(self).work_for(server, Some(row)));
+        }
+        Ok(())
+    }
+
+    /// Queues an event for a server, and sees that somebody sends it.
+    pub fn push(self: &Arc<Self>, server: OwnedServerName, position: Position, item: Item) {
+        let mut waiting = self.lock();
+        let Some(queue) = waiting.queues.get_mut(&server) else {
+            *waiting.positions.entry(position).or_default() += 1;
+            waiting.queues.insert(server.clone(), Queue { items: [(position, item)].into(), ..Queue::default() });
+            tokio::spawn(Arc::clone(self).work_for(server, None));
+            return;
+        };
+        queue.items.push_back((position, item));
+        if queue.behind {
+            // What is too much is caught up with when the server is back.
+            if queue.items.len() > MAX_WAITING {
+                queue.items.pop_front();
+            }
+        } else {
+            *waiting.positions.entry(position).or_default() += 1;
+        }
+    }
+
+    /// Queues what is no event. A server that is behind does without it.
+    pub fn push_edu(self: &Arc<Self>, server: OwnedServerName, edu: String) {
+        let mut waiting = self.lock();
+        let Some(queue) = waiting.queues.get_mut(&server) else {
+            waiting.queues.insert(server.clone(), Queue { edus: [edu].into(), ..Queue::default() });
+            tokio::spawn(Arc::clone(self).work_for(server, None));
+            return;
+        };
+        if !queue.behind && queue.edus.len() < MAX_EDUS {
+            queue.edus.push_back(edu);
+        }
+    }
+
+    /// The position up to which all is sent, or noted as not sent; `None` if nothing waits.
+    pub fn settled(&self) -> Option<Position> {
+        let first = self.lock().positions.first_key_value().map(|(position, _)| *position)?;
+        Some(Position(first.0.saturating_sub(1)))
+    }
+
+    /// Returns when something was.
+    pub async fn settled_some(&self) {
+        self.settled.notified().await;
+    }
+
+    /// Whether anything was since this was asked last.
+    pub fn worked(&self) -> bool {
+        self.worked.swap(false, Ordering::SeqCst)
+    }
+
+    /// What a server is to have next; nobody works for it any more if that is nothing.
+    pub fn next(&self, server: &ServerName) -> Option<(Vec<(Position, Item)>, Vec<String>)> {
+        let mut waiting = self.lock();
+        let queue = waiting.queues.get_mut(server)?;
+        let items: Vec<_> = queue.items.iter().take(MAX_PDUS).copied().collect();
+        let edus: Vec<_> = queue.edus.drain(..).collect();
+        if items.is_empty() && edus.is_empty() {
+            waiting.queues.remove(server);
+            return None;
+        }
+        Some((items, edus))
+    }
+
+    /// How many events wait for a server.
+    pub fn waiting_for(&self, server: &ServerName) -> usize {
+        self.lock().queues.get(server).map_or(0, |queue| queue.items.len())
+    }
+
+    /// A server has what waited first.
+    pub fn sent(&self, server: &ServerName, count: usize) {
+        let mut waiting = self.lock();
+        let Some(queue) = waiting.queues.get_mut(server) else { return };
+        let behind = queue.behind;
+        let done: Vec<_> = queue.items.drain(..count.min(queue.items.len())).collect();
+        if !behind {
+            done.iter().for_each(|(position, _)| waiting.settle(*position));
+        }
+        drop(waiting);
+        self.wake();
+    }
+
+    /// A server can't be reached: notes since when, so that nothing waits for it.
+    pub fn fell_behind(&self, server: &ServerName, row: &BehindRow) {
+        // Not awaited: the follower's position lands behind it.
+        let _ = self.app.store.commit(|_| {
+            let mut commit = Commit::new(LogEntry::Housekeeping);
+            commit.put_row(Family::Index, behind_key(server), row);
+            commit
+        });
+        let mut waiting = self.lock();
+        let Some(queue) = waiting.queues.get_mut(server) else { return };
+        if !std::mem::replace(&mut queue.behind, true) {
+            let items = std::mem::take(&mut queue.items);
+            items.iter().for_each(|(position, _)| waiting.settle(*position));
+        }
+        drop(waiting);
+        self.wake();
+    }
+
+    /// A server has caught up with all up to here.
+    pub fn caught_up(&self, server: &ServerName, until: Position) {
+        // Not awaited: if it is lost, the server hears something twice.
+        let _ = self.app.store.commit(|_| {
+            let mut commit = Commit::new(LogEntry::Housekeeping);
+            commit.delete(Family::Index, behind_key(server));
+            commit
+        });
+        let mut waiting = self.lock();
+        let Waiting { queues, positions } = &mut *waiting;
+        let Some(queue) = queues.get_mut(server) else { return };
+        queue.behind = false;
+        queue.items.retain(|(position, _)| *position > until);
+        for (position, _) in &queue.items {
+            *positions.entry(*position).or_default() += 1;
+        }
+    }
+
+    fn wake(&self) {
+        self.worked.store(true, Ordering::SeqCst);
+        self.settled.notify_one();
+    }
+}

@@ -1,0 +1,162 @@
+//! What was said before this server was there: fetched when somebody pages back to where a gap begins.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use ruma::{CanonicalJsonObject, OwnedEventId, OwnedServerName, RoomId};
+use serde::Deserialize;
+
+use super::{gaps::in_order, receive::Source};
+use crate::{
+    error::{Error, Result},
+    event::Pdu,
+    ids::{EventNum, RoomNum},
+    net::{Ask, segment},
+    rooms::{Rooms, append::Received, rows::EventMeta, timeline::Point},
+    store::{Commit, Family, LogEntry, keys},
+};
+
+/// Events that are fetched at once.
+const MAX_EVENTS: usize = 100;
+/// Servers that are asked.
+const MAX_SERVERS: usize = 5;
+/// How long somebody who pages back waits for others.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Deserialize)]
+struct Pdus {
+    pdus: Vec<CanonicalJsonObject>,
+}
+
+impl Rooms {
+    /// Fills the gap before an event, as far as one answer goes; whether anything came.
+    pub async fn fill(&self, room: RoomNum, event: EventNum) -> Result<bool> {
+        let filling = async {
+            let _turn = self.ingest.turn(room).await;
+            self.fill_alone(room, event).await
+        };
+        match tokio::time::timeout(PATIENCE, filling).await {
+            Ok(filled) => filled,
+            // What has come by then stays.
+            Err(_) => Ok(false),
+        }
+    }
+
+    async fn fill_alone(&self, room: RoomNum, event: EventNum) -> Result<bool> {
+        let room_id = self.store.room_id(room)?;
+        let (meta, missing) = self.gap(room, &room_id, event)?;
+        if missing.is_empty() {
+            return Ok(false);
+        }
+        let point = meta.point();
+        let from: Vec<String> = missing.iter().map(|id| format!("v={}", segment(id.as_str()))).collect();
+        let path = format!(
+            "/_matrix/federation/v1/backfill/{}?{}&limit={MAX_EVENTS}",
+            segment(room_id.as_str()),
+            from.join("&")
+        );
+        for server in self.who_may_know(room, &room_id)? {
+            let source = self.source(&server, &room_id)?;
+            let ask = Ask::get(path.clone()).up_to(16 << 20);
+            let Ok(Pdus { mut pdus }) = self.peers.ask::<Pdus>(&server, ask).await else { continue };
+            pdus.truncate(MAX_EVENTS);
+            let events = wanted(self.checked(&source, pdus).await, &missing);
+            if !events.is_empty() && self.place_before(&source, point, events).await? {
+                self.close(room, &room_id, event).await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// An event before which there is a gap, and the events that it lacks.
+    fn gap(&self, room: RoomNum, room_id: &RoomId, event: EventNum) -> Result<(EventMeta, Vec<OwnedEventId>)> {
+        let latest = self.store.latest();
+        let view = self.view(&latest, room);
+        let meta = view.meta(event)?;
+        let pdu = view.pdu(event, &room_id.to_owned())?;
+        let mut missing = Vec::new();
+        for id in pdu.prev_events() {
+            if !self.is_placed(room, id)? {
+                missing.push(id.clone());
+            }
+        }
+        Ok((meta, missing))
+    }
+
+    /// Other servers in the room, those with the most members first.
+    fn who_may_know(&self, room: RoomNum, room_id: &RoomId) -> Result<Vec<OwnedServerName>> {
+        let mut servers = self.view(&self.store.snapshot(), room).servers()?;
+        servers.sort_by_key(|(_, joined)| std::cmp::Reverse(*joined));
+        let origin = room_id.server_name().map(ToOwned::to_owned);
+        let mut seen = HashSet::new();
+        let names = servers.into_iter().map(|(server, _)| server).chain(origin);
+        Ok(names.filter(|name| self.peers.allows(name) && seen.insert(name.clone())).take(MAX_SERVERS).collect())
+    }
+
+    /// Places events, the oldest first, right before a point; whether any found a place.
+    async fn place_before(&self, source: &Source<'_>, point: Point, events: Vec<Arc<Pdu>>) -> Result<bool> {
+        let (count, mut placed) = (events.len() as u32, false);
+        for (at, pdu) in events.into_iter().enumerate() {
+            let Some(sub) = (point.sub).checked_sub(count - at as u32) else { break };
+            let anchor = Some(Point { sub, ..point });
+            // The next one may do without it, behind a gap.
+            match self.place_filled(source, anchor, pdu).await {
+                Ok(()) => placed = true,
+                Err(error) => tracing::debug!(%error, "an event of the past was not taken in"),
+            }
+        }
+        Ok(placed)
+    }
+
+    async fn place_filled(&self, source: &Source<'_>, anchor: Option<Point>, pdu: Arc<Pdu>) -> Result<()> {
+        self.fetch_authorities(source, &pdu).await?;
+        let given = match self.lacks_previous(source.room, &pdu)? {
+            true => Some(self.fetch_state(source, pdu.event_id()).await?),
+            false => None,
+        };
+        let mut guard = self.lock(source.room).await?;
+        let given = given.map(|ids| guard.given(&ids)).transpose()?;
+        let appended = guard.append_received(pdu, Received { given, anchor, vouched: false })?;
+        drop(guard);
+        appended.durable().await?;
+        Ok(())
+    }
+
+    /// Notes that there is no gap before an event any more, if that is so.
+    async fn close(&self, room: RoomNum, room_id: &RoomId, event: EventNum) -> Result<()> {
+        let guard = self.lock(room).await?;
+        let (mut meta, missing) = self.gap(room, room_id, event)?;
+        if !missing.is_empty() {
+            return Ok(());
+        }
+        let latest = self.store.latest();
+        let view = self.view(&latest, room);
+        let pdu = view.pdu(event, &room_id.to_owned())?;
+        let prev = pdu.prev_events().iter().map(|id| view.find(id)?.ok_or_else(|| view.broken("event", event)));
+        meta.prev = prev.collect::<Result<_, _>>().map_err(Error::from)?;
+        meta.gap = false;
+        let ticket = self.store.commit(|_| {
+            let mut commit = Commit::new(LogEntry::Housekeeping);
+            commit.put_row(Family::EventMeta, keys::event(room, event), &meta);
+            commit
+        });
+        drop(guard);
+        ticket.durable().await?;
+        Ok(())
+    }
+}
+
+/// Those of some events that lead to the missing ones, the oldest first. Outliers among them get their place.
+fn wanted(events: Vec<Arc<Pdu>>, missing: &[OwnedEventId]) -> Vec<Arc<Pdu>> {
+    let ordered = in_order(events, Pdu::prev_events);
+    let mut needed: HashSet<OwnedEventId> = missing.iter().cloned().collect();
+    let mut kept = Vec::new();
+    for event in ordered.into_iter().rev() {
+        if needed.contains(event.event_id()) {
+            needed.extend(event.prev_events().iter().cloned());
+            kept.push(event);
+        }
+    }
+    kept.reverse();
+    kept
+}

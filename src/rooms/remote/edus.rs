@@ -1,0 +1,116 @@
+//! What other servers tell that is no event: who types, and who has read what (server-server API, "EDUs").
+//!
+//! Invariant: a server speaks for its own users alone, and only of rooms that they are in.
+
+use std::time::Duration;
+
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, ServerName, UserId};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    error::{Error, Result},
+    ids::{RoomNum, UserNum},
+    rooms::{Rooms, receipts::ReceiptKind, rows::Membership},
+};
+
+/// How long somebody elsewhere types if nothing more is heard.
+const TYPING: Duration = Duration::from_secs(30);
+/// Receipts that are taken of one EDU.
+const MAX_RECEIPTS: usize = 200;
+
+#[derive(Deserialize)]
+struct TypingContent {
+    room_id: OwnedRoomId,
+    user_id: OwnedUserId,
+    typing: bool,
+}
+
+#[derive(Deserialize)]
+struct ReceiptContent {
+    data: ReceiptData,
+    event_ids: Vec<OwnedEventId>,
+}
+
+#[derive(Deserialize)]
+struct ReceiptData {
+    ts: Option<u64>,
+    thread_id: Option<String>,
+}
+
+impl Rooms {
+    /// Takes what a server tells. What is not understood, or not the server's to tell, is passed over.
+    pub async fn hear(&self, origin: &ServerName, edu: &Value) {
+        let content = &edu["content"];
+        let heard = match edu["edu_type"].as_str() {
+            Some("m.typing") => self.hear_typing(origin, content),
+            Some("m.receipt") => self.hear_receipts(origin, content).await,
+            _ => Ok(()),
+        };
+        if let Err(error) = heard {
+            tracing::debug!(%error, %origin, "an EDU was passed over");
+        }
+    }
+
+    fn hear_typing(&self, origin: &ServerName, content: &Value) -> Result<()> {
+        let TypingContent { room_id, user_id, typing } = parse(content)?;
+        let (room, _) = self.member_of(origin, &room_id, &user_id)?;
+        match typing {
+            true => self.typing.start(room, &user_id, Some(TYPING)),
+            false => self.typing.stop(room, &user_id),
+        }
+        Ok(())
+    }
+
+    async fn hear_receipts(&self, origin: &ServerName, content: &Value) -> Result<()> {
+        let rooms: Map<String, Value> = parse(content)?;
+        let mut left = MAX_RECEIPTS;
+        for (room_id, kinds) in rooms {
+            let Ok(room_id) = OwnedRoomId::try_from(room_id) else { continue };
+            let Some(users) = kinds["m.read"].as_object() else { continue };
+            for (user_id, receipt) in users {
+                left = left.checked_sub(1).ok_or_else(|| Error::bad_json("There are too many receipts."))?;
+                let (Ok(user_id), Ok(receipt)) = (<&UserId>::try_from(user_id.as_str()), parse(receipt)) else {
+                    continue;
+                };
+                // One that can't be taken is no reason to pass over the others.
+                if let Err(error) = self.hear_receipt(origin, &room_id, user_id, receipt).await {
+                    tracing::debug!(%error, %origin, "a receipt was passed over");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn hear_receipt(
+        &self,
+        origin: &ServerName,
+        room_id: &OwnedRoomId,
+        user_id: &UserId,
+        receipt: ReceiptContent,
+    ) -> Result<()> {
+        let (room, user) = self.member_of(origin, room_id, user_id)?;
+        let ReceiptContent { data, event_ids } = receipt;
+        let Some(event_id) = event_ids.into_iter().next() else { return Ok(()) };
+        let ts = data.ts.unwrap_or(self.clock.now_ms()).min(self.clock.now_ms());
+        // Not awaited: the next one tells more.
+        let _ = self.note_receipt((user, false), room, ReceiptKind::Read, (event_id, data.thread_id), ts).await?;
+        Ok(())
+    }
+
+    /// A joined member of a room, of the server that speaks for them.
+    fn member_of(&self, origin: &ServerName, room_id: &OwnedRoomId, user_id: &UserId) -> Result<(RoomNum, UserNum)> {
+        let not_theirs = || Error::forbidden("The user is not of that server, or not in that room.");
+        if user_id.server_name() != origin {
+            return Err(not_theirs());
+        }
+        let room = self.resident(origin, room_id)?;
+        let user = self.store.user_num(user_id)?.ok_or_else(not_theirs)?;
+        let member = self.view(&self.store.latest(), room).member(user)?;
+        member.filter(|member| member.membership == Membership::Join).map(|_| (room, user)).ok_or_else(not_theirs)
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T> {
+    T::deserialize(value).map_err(|error| Error::bad_json(error.to_string()))
+}
