@@ -74,6 +74,7 @@ impl Users {
             (ticket, restrictions)
         };
         ticket.durable().await?;
+        self.wake_ended(user);
         Ok(restrictions)
     }
 

@@ -13,7 +13,7 @@ use ruma::OwnedDeviceId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Session, Users};
+use super::{Session, Users, restrictions::locked};
 use crate::{
     clock::Randomness,
     error::{Error, Result},
@@ -141,12 +141,19 @@ impl Users {
         Ok(session)
     }
 
-    /// 401 `M_UNKNOWN_TOKEN` if the session was ended while its request waited.
+    /// 401 `M_UNKNOWN_TOKEN` if the session was ended while its request waited, `M_USER_LOCKED` if its account was locked.
     pub fn check_session(&self, session: &Session) -> Result<()> {
-        if self.tokens.ended.get(&session.token).is_some() { Err(unknown_token()) } else { Ok(()) }
+        if self.tokens.ended.get(&session.token).is_some() {
+            return Err(unknown_token());
+        }
+        // Of whom the restrictions change, the sessions leave the cache.
+        if self.tokens.cache.get(&session.token).is_none() && self.restrictions(session.user)?.locked {
+            return Err(locked());
+        }
+        Ok(())
     }
 
-    /// Has the user's waiting requests see whether their sessions were ended. The commit has woken them already, but maybe
+    /// Has the user's waiting requests see whether their sessions were ended, or their account locked. The commit has woken them already, but maybe
     /// before that was known.
     pub(super) fn wake_ended(&self, user: UserNum) {
         self.store.live().wake_user(user);

@@ -9,7 +9,9 @@ use salon::{
         keys::{self, Devices, Index, KeyBuilder},
     },
     users::{
-        keys::{list_key, stock_key},
+        backups::{BackedUpKey, BackupRow, backed_up_key, backup_key},
+        feed::FeedEntry,
+        keys::{SignatureRow, Usage, cross_signing_key, device_keys_key, list_key, signature_key, stock_key},
         to_device::{Inbox, inbox_key},
     },
 };
@@ -17,7 +19,7 @@ use serde_json::json;
 
 use crate::{
     common::{TestServer, copy_folder},
-    keys::publish_all,
+    keys::{device_keys, publish_all},
 };
 
 /// A server with a device, `D`, that has keys and messages; stopped.
@@ -30,6 +32,16 @@ async fn used_server() -> TestServer {
         let body = json!({ "messages": { &alice.user_id: { "*": { "n": 1 } } } });
         alice.put(&format!("/v3/sendToDevice/org.example.note/{transaction}"), body).await.ok();
     }
+    let version = json!({ "algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {} });
+    alice.post("/v3/room_keys/version", version).await.ok();
+    let key = json!({
+        "first_message_index": 0, "forwarded_count": 0, "is_verified": true, "session_data": { "ciphertext": "x" },
+    });
+    alice.put("/v3/room_keys/keys/!a:localhost/session?version=1", key).await.ok();
+    let mut device = alice.clone();
+    device.device_id = "ASLEEP".to_owned();
+    let asleep = json!({ "device_id": "ASLEEP", "device_data": {}, "device_keys": device_keys(&device) });
+    alice.put("/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device", asleep).await.ok();
     server.stop().await;
     server
 }
@@ -117,6 +129,58 @@ const BREAKAGES: &[Breakage] = &[
     ),
     (
         |commit| {
+            commit.delete(Family::Devices, device_keys_key(USER, device_id!("ASLEEP")));
+        },
+        "this dehydrated device has no keys, or is logged in",
+    ),
+    (
+        |commit| {
+            commit.put(Family::Devices, cross_signing_key(USER, Usage::Master), b"[]".to_vec());
+        },
+        "this is no key that users have",
+    ),
+    (
+        |commit| {
+            let row = SignatureRow { position: Position(1), ..SignatureRow::default() };
+            commit.put_row(Family::Devices, signature_key(USER, UserNum(2), "K"), &row);
+        },
+        "the signer's feed does not tell of it",
+    ),
+    (
+        |commit| {
+            let entry = FeedEntry::Signatures(UserNum(2), "K".to_owned());
+            commit.put_row(Family::Feed, keys::user_position(USER, Position(1)), &entry);
+        },
+        "what it tells of is not there, or changed elsewhere",
+    ),
+    (
+        |commit| {
+            let row =
+                BackupRow { algorithm: String::new(), auth_data: "{}".to_owned(), count: 7, bytes: 18, changes: 1 };
+            commit.put_row(Family::Devices, backup_key(USER, 1), &row);
+        },
+        "it counts 7 keys, but there are 1",
+    ),
+    (
+        |commit| {
+            commit.delete(Family::Devices, backup_key(USER, 1));
+        },
+        "backup 1 is missing",
+    ),
+    (
+        |commit| {
+            let key = BackedUpKey {
+                first_message_index: 0,
+                forwarded_count: 0,
+                is_verified: false,
+                session_data: "{}".to_owned(),
+            };
+            commit.put_row(Family::Devices, backed_up_key(USER, 9, "!a:localhost", "session"), &key);
+        },
+        "its backup is not there",
+    ),
+    (
+        |commit| {
             commit.put(Family::Devices, KeyBuilder::number(1).byte(b'?').build(), vec![]);
         },
         "its kind is unknown",
@@ -131,6 +195,7 @@ async fn keys_and_messages_that_were_used_are_whole_and_each_way_to_break_them_i
     assert!(report.is_clean(), "{report}");
     let text = report.to_string();
     assert!(text.contains("3 one-time keys") && text.contains("2 messages to devices"), "{text}");
+    assert!(text.contains("1 backed-up keys") && text.contains("2 devices with keys"), "{text}");
     for (breaks, finding) in BREAKAGES {
         let copy = tempfile::tempdir().unwrap();
         copy_folder(&server.config().data_dir, copy.path());

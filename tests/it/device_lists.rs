@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::{
-    common::{TestClient, TestRoom, TestServer},
+    common::{PASSWORD, TestClient, TestRoom, TestServer},
     keys::publish,
 };
 
@@ -76,7 +76,7 @@ async fn a_new_device_is_told_once_to_who_shares_a_room() {
     let from_to = format!("/v3/keys/changes?from={of_bob}&to={next}");
     assert_eq!(names(&bob.get(&from_to).await.ok()["changed"]), ["alice"]);
     bob.get("/v3/keys/changes?from=x&to=y").await.refused(400, "M_INVALID_PARAM");
-    bob.get(&format!("/v3/keys/changes?from={next}")).await.refused(400, "M_INVALID_PARAM");
+    bob.get(&format!("/v3/keys/changes?from={next}")).await.refused(400, "M_MISSING_PARAM");
     server.stop_whole().await;
 }
 
@@ -152,4 +152,22 @@ async fn a_room_that_becomes_encrypted_brings_its_members() {
     let (changed, _, next) = sync(&bob, &since).await;
     assert_eq!(changed, ["alice"]);
     assert_eq!(sync(&bob, &next).await.0, NOBODY);
+}
+
+#[tokio::test]
+async fn a_new_password_takes_the_keys_of_other_devices_with_them() {
+    let mut server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let phone = server.log_in("alice").await;
+    TestRoom::public(&server, &alice).await.join(&server, &bob).await;
+    publish(&alice).await;
+    publish(&phone).await;
+    let since = token(&bob).await;
+    let auth = json!({ "type": "m.login.password", "user": "alice", "password": PASSWORD });
+    alice.post("/v3/account/password", json!({ "new_password": "another one", "auth": auth })).await.ok();
+    assert_eq!(sync(&bob, &since).await.0, ["alice"]);
+    let found = bob.post("/v3/keys/query", json!({ "device_keys": { &alice.user_id: [] } })).await.ok();
+    let devices: Vec<_> = found["device_keys"][&alice.user_id].as_object().unwrap().keys().collect();
+    assert_eq!(devices, [&alice.device_id]);
+    server.stop_whole().await;
 }

@@ -1,5 +1,7 @@
 //! Administrators and what they do: whois, locks, suspensions, reports.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -93,6 +95,23 @@ async fn a_locked_account_can_do_nothing_until_it_is_unlocked() {
     tablet.get("/v3/account/whoami").await.refused(401, "M_UNKNOWN_TOKEN");
     server.anonymous().post("/v3/login", login).await.ok();
     server.stop_whole().await;
+}
+
+#[tokio::test]
+async fn a_waiting_sync_ends_when_its_account_is_locked() {
+    let server = TestServer::start().await;
+    let (admin, alice) = (administrator(&server, "admin").await, server.register("alice").await);
+    let since = alice.get("/v3/sync").await.ok()["next_batch"].as_str().unwrap().to_owned();
+    let waiting = {
+        let alice = alice.clone();
+        tokio::spawn(async move { alice.get(&format!("/v3/sync?timeout=30000&since={since}")).await })
+    };
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    admin.put(&lock("alice"), json!({ "locked": true })).await.ok();
+    let answer = tokio::time::timeout(Duration::from_secs(5), waiting).await.expect("at once").unwrap();
+    answer.refused(401, "M_USER_LOCKED");
+    admin.put(&lock("alice"), json!({ "locked": false })).await.ok();
+    alice.get("/v3/sync").await.ok();
 }
 
 #[tokio::test]
