@@ -1,17 +1,18 @@
-// How soon the app is there on a slow phone, and what its tab weighs: node speed.mjs BINARY [ROOMS…] [--waterfall]. Figures, no verdict: they are
-// true of the machine they were taken on, with nothing else to do. spec-notes/web-client.md has some.
+// How soon the app is there on a slow phone, and what its tab weighs: node speed.mjs BINARY [ROOMS…] [--cpu=4]
+// [--waterfall]. Figures, no verdict: they are true of the machine they were taken on. spec-notes/web-client.md has some.
 import { launch, open } from "./browser.mjs";
 import { PASSWORD, Person, Salon } from "./salon.mjs";
 
 /** Chromium's "Fast 3G" (later "Slow 4G"), as DevTools and Lighthouse apply it: 1.6 Mbit/s down, 750 kbit/s up, 150 ms, with their factors. */
 const FAST_3G = { offline: false, latency: 150 * 3.75, downloadThroughput: (1_600_000 / 8) * 0.9, uploadThroughput: (750_000 / 8) * 0.9 };
-const SLOWER_CPU = 4;
 const TRIES = 3;
 const MESSAGES = 20;
 const TOPIC = "What we talk about here, and when we meet next";
 const LINES = ["The tomatoes are in!", "Lovely. Which kind did you choose?", "Black Krim, and a row of cherry tomatoes.", "I have basil to share, about twenty small pots.", "Ça marche, à demain !", "👍"];
 
 const [binary, ...options] = process.argv.slice(2);
+/** How many times slower than this machine's the phone's processor is; on a machine that has other work to do, 1 comes near. */
+const SLOWER_CPU = Number(options.find((option) => option.startsWith("--cpu="))?.slice("--cpu=".length) ?? 4);
 const chosen = options.map(Number).filter(Boolean);
 const salon = await Salon.start(binary);
 const browser = await launch();

@@ -47,14 +47,14 @@ export function formatDay(at: number, now = Date.now()): string {
   return capitalise((sameYear ? DAY : DAY_OF_YEAR)(currentLanguage()).format(at));
 }
 
-/** "5 minutes ago". */
+/** "5 minutes ago"; "now" for less than one. */
 export function formatAgo(at: number, now = Date.now()): string {
   const seconds = Math.round((at - now) / 1000);
   const format = RELATIVE(currentLanguage());
   for (const [unit, size] of [["day", 86_400], ["hour", 3_600], ["minute", 60]] as const) {
     if (Math.abs(seconds) >= size) return format.format(Math.trunc(seconds / size), unit);
   }
-  return format.format(0, "minute");
+  return format.format(0, "second");
 }
 
 /** "1.4 MB". */

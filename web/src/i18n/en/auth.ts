@@ -11,6 +11,7 @@ export const auth = {
     limited: { one: "Too many attempts. Try again in {count} second.", other: "Too many attempts. Try again in {count} seconds." },
     retry: "Try again",
     failed: "Something went wrong: {detail}",
+    broken: "Something went wrong on the server. Try again in a moment.",
     clients: "Use another Matrix client",
     clientsHow: "Element, Cinny, FluffyChat and others work here too. Give them this address as their homeserver:",
     copy: "Copy",

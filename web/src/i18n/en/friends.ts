@@ -89,7 +89,7 @@ export const friends = {
     title: "Profile",
     edit: "Edit my profile",
     copyId: "Copy ID",
-    unknown: "There is nobody of this ID",
+    unknown: "Nobody has this ID",
     unknownText: "{id} may be misspelt, or the account may no longer exist.",
     find: "Find somebody else",
     asks: "Would like to be your friend",

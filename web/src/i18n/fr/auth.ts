@@ -14,6 +14,7 @@ export const auth: Translation<typeof english> = {
     limited: { one: "Trop de tentatives. Réessayez dans {count} seconde.", other: "Trop de tentatives. Réessayez dans {count} secondes." },
     retry: "Réessayer",
     failed: "Quelque chose s’est mal passé : {detail}",
+    broken: "Quelque chose s’est mal passé sur le serveur. Réessayez dans un instant.",
     clients: "Utiliser un autre client Matrix",
     clientsHow: "Element, Cinny, FluffyChat et d’autres marchent ici aussi. Donnez-leur cette adresse comme serveur d’accueil :",
     copy: "Copier",

@@ -36,6 +36,7 @@ export class Trouble {
     if (!(error instanceof ApiError)) throw error;
     const sentence = known[error.errcode];
     if (error.isOffline) this.say("auth.offline");
+    else if (error.status >= 500) this.say("auth.broken");
     else if (error.errcode === "M_LIMIT_EXCEEDED") this.#countDown(error.retryAfter);
     else if (sentence) this.say(sentence, values);
     else this.say("auth.failed", { detail: error.message || String(error.status) });
