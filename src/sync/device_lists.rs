@@ -228,7 +228,7 @@ fn members(
 }
 
 /// Whose membership an event is, and which; `None` if it is none.
-fn membership(
+pub(super) fn membership(
     view: &RoomView<'_, Snapshot<'_>>,
     event: Option<EventNum>,
 ) -> Result<Option<(OwnedUserId, Membership)>, ViewError> {

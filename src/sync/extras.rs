@@ -1,10 +1,10 @@
 //! What a sync tells that is in no DAG: account data, receipts, typing notices, presence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ruma::RoomId;
 
-use super::Builder;
+use super::{Builder, newcomers::Newcomers};
 use crate::{
     error::Result,
     ids::{Position, RoomNum},
@@ -76,14 +76,19 @@ impl Builder<'_> {
         Ok(events)
     }
 
-    /// The presence of those whom the user shares a room with, and the user's own.
-    pub(super) fn presence(&self) -> Result<Vec<Vec<u8>>> {
+    /// The presence of those whom the user shares a room with, and the user's own: what changed of it, and that of
+    /// newcomers.
+    pub(super) fn presence(&self, newcomers: &Newcomers) -> Result<Vec<Vec<u8>>> {
         let mut events = Vec::new();
-        if !self.filter.presence.allows_type("m.presence") || self.known_moment() == self.now.moment {
+        let is_still = self.known_moment() == self.now.moment && newcomers.is_empty();
+        if !self.filter.presence.allows_type("m.presence") || is_still {
             return Ok(events);
         }
-        for (user, status) in self.app.users.presence.changed_since(self.known_moment()) {
-            if user != self.session.user && !self.app.rooms.is_joined_to_any(&self.joined, user)? {
+        let mut told = BTreeSet::new();
+        let changed = self.app.users.presence.changed_since(self.known_moment());
+        for (user, status) in changed.into_iter().chain(self.presence_of(newcomers)?) {
+            let shares_room = user == self.session.user || self.app.rooms.is_joined_to_any(&self.joined, user)?;
+            if !shares_room || !told.insert(user) {
                 continue;
             }
             let user_id = self.app.store.user_id(user)?;

@@ -8,6 +8,7 @@ mod device_lists;
 mod encryption;
 mod extras;
 mod filter;
+mod newcomers;
 mod reader;
 mod room;
 mod rooms;
@@ -192,7 +193,7 @@ impl<'a> Builder<'a> {
         let devices = Devices::read(&self, (&touched, &feed))?;
         self.now.to_device = devices.delivered_until();
         let global = self.global_account_data(&account_data);
-        let presence = self.presence()?;
+        let presence = self.presence(&self.newcomers(&touched, &feed)?)?;
         // A client's first sync, or one that wants everything again, is answered whatever there is.
         let asked = self.since.is_none() || self.request.full_state;
         if !asked && rooms.is_none() && global.is_empty() && presence.is_empty() && !devices.is_news() {

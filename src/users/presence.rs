@@ -65,6 +65,13 @@ pub struct PresenceStatus {
     pub currently_active: Option<bool>,
 }
 
+impl PresenceStatus {
+    /// Whether the user is not to be reached.
+    pub fn is_offline(&self) -> bool {
+        self.presence == PresenceState::Offline
+    }
+}
+
 /// The presence of this server's users.
 pub struct Presence(Option<Arc<Tracker>>);
 

@@ -16,8 +16,8 @@ fn changed(server: &TestServer, since: u64) -> Vec<(UserNum, PresenceState)> {
     changed.into_iter().map(|(user, status)| (user, status.presence)).collect()
 }
 
-async fn sync(client: &TestClient, set_presence: &str) {
-    client.get(&format!("/v3/sync?timeout=0&set_presence={set_presence}")).await.ok();
+async fn sync(client: &TestClient, set_presence: &str) -> Value {
+    client.get(&format!("/v3/sync?timeout=0&set_presence={set_presence}")).await.ok()
 }
 
 #[tokio::test]
@@ -122,4 +122,32 @@ async fn a_sync_tells_of_it_to_those_who_share_a_room() {
     assert_eq!(told(&filtered), None);
     let hers = carol.get(&path(&hers).replace("timeout=20000", "timeout=0")).await.ok();
     assert_eq!(told(&hers), None, "she shares no room with Alice");
+}
+
+#[tokio::test]
+async fn who_comes_into_a_room_and_who_is_there_learn_of_each_other() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let room = TestRoom::public(&server, &alice).await;
+    let (hers, his) = (sync(&alice, "online").await, sync(&bob, "unavailable").await);
+    // What each client knows already is past.
+    let (hers, his) = (later(&alice, &hers).await, later(&bob, &his).await);
+    room.join(&server, &bob).await;
+    for (client, token, other, presence) in
+        [(&alice, &hers, &bob.user_id, "unavailable"), (&bob, &his, &alice.user_id, "online")]
+    {
+        let news = later(client, token).await;
+        let events = news["presence"]["events"].as_array().cloned().unwrap_or_default();
+        let of_other: Vec<_> = events.iter().filter(|event| event["sender"] == json!(other)).collect();
+        assert_eq!(of_other.len(), 1, "{news}");
+        assert_eq!(of_other[0]["content"]["presence"], presence);
+        let quiet = later(client, &news).await;
+        assert!(quiet.get("presence").is_none(), "it is told once: {quiet}");
+    }
+}
+
+/// The sync after another, which changes nobody's presence.
+async fn later(client: &TestClient, before: &Value) -> Value {
+    let since = before["next_batch"].as_str().expect("a token");
+    client.get(&format!("/v3/sync?set_presence=offline&timeout=0&since={since}")).await.ok()
 }
