@@ -135,20 +135,7 @@ fn session(app: &App, n: usize) -> Session {
 }
 
 fn new_room(creator: &UserId) -> NewRoom {
-    NewRoom {
-        creator: creator.to_owned(),
-        version: RoomVersionId::V12,
-        creation_content: CanonicalJsonObject::new(),
-        preset: Preset::PublicChat,
-        power_levels: CanonicalJsonObject::new(),
-        initial_state: Vec::new(),
-        name: None,
-        topic: None,
-        alias_localpart: None,
-        listed: false,
-        invite: Vec::new(),
-        is_direct: false,
-    }
+    NewRoom::new(creator.to_owned(), RoomVersionId::V12, Preset::PublicChat)
 }
 
 fn object(fields: &[(&str, &str)]) -> CanonicalJsonObject {

@@ -51,20 +51,9 @@ async fn used_server() -> (TestServer, Store) {
     let rooms = &server.app().rooms;
     let (alice, bob): (ruma::OwnedUserId, ruma::OwnedUserId) =
         (alice.user_id.try_into().unwrap(), bob.user_id.try_into().unwrap());
-    let new = NewRoom {
-        creator: alice.clone(),
-        version: salon::event::DEFAULT_VERSION,
-        creation_content: Default::default(),
-        preset: Preset::PrivateChat,
-        power_levels: Default::default(),
-        initial_state: vec![],
-        name: Some("A room".to_owned()),
-        topic: None,
-        alias_localpart: None,
-        listed: false,
-        invite: vec![bob.clone(), "@carol:localhost".try_into().unwrap()],
-        is_direct: false,
-    };
+    let mut new = NewRoom::new(alice.clone(), salon::event::DEFAULT_VERSION, Preset::PrivateChat);
+    new.name = Some("A room".to_owned());
+    new.invite = vec![bob.clone(), "@carol:localhost".try_into().unwrap()];
     let room_id = rooms.create(new).await.unwrap();
     let room = rooms.number(&room_id).unwrap();
     let join = NewEvent::state(bob.clone(), "m.room.member", bob.as_str(), content(json!({ "membership": "join" })));
