@@ -39,6 +39,9 @@ pub(super) struct Item {
     pub number: EventNum,
 }
 
+/// What one transaction carries: events, and EDUs in canonical JSON.
+pub(super) type Load = (Vec<(Position, Item)>, Vec<String>);
+
 /// `index`: 0 → server that is behind.
 pub fn behind_key(server: &ServerName) -> Key {
     KeyBuilder::global(Index::Behind).tail(server.as_bytes()).build()
@@ -162,7 +165,7 @@ impl Queues {
     }
 
     /// What a server is to have next; nobody works for it any more if that is nothing.
-    pub fn next(&self, server: &ServerName) -> Option<(Vec<(Position, Item)>, Vec<String>)> {
+    pub fn next(&self, server: &ServerName) -> Option<Load> {
         let mut waiting = self.lock();
         let queue = waiting.queues.get_mut(server)?;
         let items: Vec<_> = queue.items.iter().take(MAX_PDUS).copied().collect();

@@ -30,6 +30,9 @@ use crate::{
 /// Bytes of events that are committed at once.
 const SLICE: usize = 2 << 20;
 
+/// An event and its number.
+type Known = (EventNum, Arc<Pdu>);
+
 /// Checked events, each behind its auth events among them.
 pub(in crate::rooms) struct Authorities(Vec<Arc<Pdu>>);
 
@@ -49,7 +52,7 @@ impl RoomGuard<'_> {
             Some(create) => Some(create),
             None => self.state_event("m.room.create", "")?,
         };
-        let mut judged: HashMap<OwnedEventId, (EventNum, Arc<Pdu>)> = HashMap::new();
+        let mut judged: HashMap<OwnedEventId, Known> = HashMap::new();
         let mut slice = Slice::default();
         for event in &authorities.0 {
             if self.with_view(|view| view.find(event.event_id()))?.is_some() {
@@ -70,11 +73,7 @@ impl RoomGuard<'_> {
     }
 
     /// The auth events of an event, if they are all here.
-    fn cited(
-        &self,
-        event: &Pdu,
-        judged: &HashMap<OwnedEventId, (EventNum, Arc<Pdu>)>,
-    ) -> Result<Option<Vec<(EventNum, Arc<Pdu>)>>, ViewError> {
+    fn cited(&self, event: &Pdu, judged: &HashMap<OwnedEventId, Known>) -> Result<Option<Vec<Known>>, ViewError> {
         let find = |id: &OwnedEventId| match judged.get(id) {
             Some(known) => Ok(Some(known.clone())),
             None => self.with_view(|view| view.find(id))?.map(|number| Ok((number, self.judged(number)?))).transpose(),
@@ -82,7 +81,7 @@ impl RoomGuard<'_> {
         event.auth_events().iter().map(find).collect()
     }
 
-    fn allowed_by(&self, event: &Pdu, cited: &[(EventNum, Arc<Pdu>)], create: Option<&Arc<Pdu>>) -> bool {
+    fn allowed_by(&self, event: &Pdu, cited: &[Known], create: Option<&Arc<Pdu>>) -> bool {
         let known = || cited.iter().map(|(_, event)| event).chain(create);
         let by_id = |id: &EventId| known().find(|event| event.event_id() == id).cloned();
         let by_key =
