@@ -70,14 +70,16 @@ export const stories = {
     await dialog.getByText("This server takes no reports about messages").waitFor();
     assert.deepEqual(await axe(other.page), []);
     await other.page.unroute("**/report/**");
-    let reported;
-    await other.page.route("**/report/**", (route) => {
-      reported = route.request().postDataJSON();
-      return route.fulfill({ json: {} });
-    });
+    const answer = other.page.waitForResponse(/\/report\//);
     await dialog.getByRole("button", { name: "Report" }).click();
     await other.page.getByText("The report was sent").waitFor();
-    assert.equal(reported.reason, "It is rude");
+    assert.equal((await answer).request().postDataJSON().reason, "It is rude");
+    // A room is reported from its menu.
+    await other.page.getByRole("button", { name: "More", exact: true }).click();
+    await other.page.getByRole("menuitem", { name: "Report the room" }).click();
+    await dialog.getByRole("textbox").fill("All of it is rude");
+    await dialog.getByRole("button", { name: "Report" }).click();
+    await dialog.waitFor({ state: "detached" });
     assert.deepEqual([...one.faults, ...other.faults], []);
   },
 
