@@ -6,6 +6,7 @@ import type {
   Device,
   Devices,
   Directory,
+  Encryption,
   Friend,
   Friends,
   LastLine,
@@ -376,6 +377,15 @@ class FakeNotifications implements Notifications {
   onEvent = () => () => undefined;
 }
 
+class FakeEncryption implements Encryption {
+  state = $state<Encryption["state"]>("ready");
+  recovery = $state<Encryption["recovery"]>("ready");
+  takeOver = (): void => undefined;
+  setUp = async (): Promise<string> => "EsTc LW2K PGiF wKEA 3As5 g5c4 BXwk qeeJ ZJV8 Q9fu gUMN UE4d";
+  restore = async (): Promise<void> => undefined;
+  reset = (): Promise<string> => this.setUp();
+}
+
 export class FakeMatrix implements Matrix {
   readonly me: FakeMe;
   readonly people: FakePeople;
@@ -383,6 +393,7 @@ export class FakeMatrix implements Matrix {
   readonly rooms = new FakeRooms();
   readonly devices = new FakeDevices();
   readonly notifications = new FakeNotifications();
+  readonly encryption = new FakeEncryption();
   readonly connection = { state: "online" as const, soft: false, retry: () => undefined };
   signedOut = false;
   #requests = 0;

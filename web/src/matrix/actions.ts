@@ -85,6 +85,7 @@ export class Actions {
   async #echoed(send: (key: string) => Promise<unknown>): Promise<void> {
     if (this.core.connection.state === "offline") throw new Failure("offline", "The server does not answer");
     const sent = attempt(async () => {
+      if (this.room.sdk.hasEncryptionStateEvent()) await this.core.encryption.whenReady();
       const key = this.core.client.makeTxnId();
       try {
         await send(key);

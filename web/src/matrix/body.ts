@@ -1,4 +1,5 @@
 /** From a message's content to what screens show. What others write is read with care; HTML is sanitised where it is shown. */
+import { sealedAddress } from "./crypto/address";
 import { mxc, number, record, text, type Content } from "./raw";
 import type { MediaFile, MessageBody } from "./types";
 
@@ -13,7 +14,7 @@ export function isMessage(type: string): boolean {
 }
 
 export function readBody(type: string, content: Content): MessageBody {
-  if (type === "m.room.encrypted") return { type: "encrypted" };
+  if (type === "m.room.encrypted") return { type: "encrypted", why: "waiting" };
   if (type === "m.sticker") return picture("image", content);
   if (type !== "m.room.message") return { type: "unknown", event: type };
   switch (content["msgtype"]) {
@@ -62,17 +63,24 @@ function picture(type: "image" | "video", content: Content): MessageBody {
   const info = record(content["info"]);
   const side = (name: string) => Math.min(Math.max(0, Math.round(number(info[name], 0))), 100_000);
   const [width, height] = [side("w"), side("h")];
-  return { type, file: file(content), width, height, thumbnail: mxc(info["thumbnail_url"]), caption: caption(content) };
+  return { type, file: file(content), width, height, thumbnail: thumbnailOf(info), caption: caption(content) };
+}
+
+/** A smaller picture of it; of an encrypted file, it is encrypted as well. */
+function thumbnailOf(info: Content): string | null {
+  if (!("thumbnail_file" in info)) return mxc(info["thumbnail_url"]);
+  return sealedAddress(record(info["thumbnail_file"]), text(record(info["thumbnail_info"])["mimetype"]));
 }
 
 function file(content: Content): MediaFile {
   const info = record(content["info"]);
   const size = number(info["size"], -1);
+  const mime = text(info["mimetype"]) || "application/octet-stream";
   return {
-    mxc: mxc(content["url"]),
+    mxc: "file" in content ? sealedAddress(record(content["file"]), mime) : mxc(content["url"]),
     name: text(content["filename"]) || text(content["body"]),
     size: size >= 0 ? size : null,
-    mime: text(info["mimetype"]) || "application/octet-stream",
+    mime,
     local: null,
   };
 }

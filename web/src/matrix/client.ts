@@ -1,17 +1,26 @@
 /** The SDK's client, with fewer requests before the first sync and while nobody calls anybody. */
 import { MatrixClient, type IServerVersions } from "matrix-js-sdk/lib/client";
+import type { SyncCryptoCallbacks } from "matrix-js-sdk/lib/common-crypto/CryptoBackend";
 import type { Filter } from "matrix-js-sdk/lib/filter";
 
 const VERSIONS = "salon.versions";
 const nothing = (): void => {};
 
 export class Client extends MatrixClient {
-  constructor(options: ConstructorParameters<typeof MatrixClient>[0]) {
+  constructor(
+    options: ConstructorParameters<typeof MatrixClient>[0],
+    private readonly gate: SyncCryptoCallbacks,
+  ) {
     super(options);
     // Calls are not ours: nothing listens in each room for them, nor asks where they would go.
     this.matrixRTC.start = nothing;
     this.cachedRtcTransports.start = nothing;
     this.#recall();
+  }
+
+  /** The sync begins before the crypto is there. */
+  protected override buildSyncApiOptions(): ReturnType<MatrixClient["buildSyncApiOptions"]> {
+    return { ...super.buildSyncApiOptions(), cryptoCallbacks: this.gate };
   }
 
   /** The filter goes with each sync, rather than be stored and looked up before the first. */

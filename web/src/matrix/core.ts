@@ -3,6 +3,7 @@ import type { MatrixClient } from "matrix-js-sdk/lib/client";
 import type { AccountData } from "./account";
 import type { Batch } from "./batch";
 import type { ConnectionState } from "./connection.svelte";
+import type { EncryptionState } from "./crypto/encryption.svelte";
 import type { Http } from "./http";
 import type { Outbox } from "./outbox.svelte";
 import type { PeopleState } from "./people.svelte";
@@ -26,6 +27,7 @@ export interface Core {
   readonly notifications: NotificationsState;
   readonly outbox: Outbox;
   readonly drafts: Drafts;
+  readonly encryption: EncryptionState;
   /** A request to our server, patient where it is only busy. `path` is whole: `/_matrix/…`. */
   request<T>(method: "GET" | "POST" | "PUT" | "DELETE", path: string, options?: RequestOptions): Promise<T>;
   /** Waits for what a sync will bring, at most so many ms. */

@@ -7,6 +7,7 @@ import { Batch } from "./batch";
 import { Client } from "./client";
 import { ConnectionState } from "./connection.svelte";
 import type { Core, RequestOptions } from "./core";
+import { EncryptionState, type CryptoPlace } from "./crypto/encryption.svelte";
 import { Drafts } from "./drafts";
 import { Failure, attempt } from "./errors";
 import { FIRST_MESSAGES } from "./first";
@@ -32,6 +33,7 @@ export interface EngineOptions extends HttpOptions {
   readonly userId: string;
   readonly deviceId: string;
   readonly store: SnapshotStore;
+  readonly crypto: CryptoPlace;
 }
 
 interface Waiter {
@@ -53,6 +55,7 @@ export class Engine implements Core {
   readonly friends: FriendsState;
   readonly rooms: RoomsState;
   readonly notifications: NotificationsState;
+  readonly encryption: EncryptionState;
   readonly #waiters = new Set<Waiter>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #store: SnapshotStore;
@@ -64,6 +67,7 @@ export class Engine implements Core {
     this.me = options.userId;
     this.#store = options.store;
     this.http = new Http(options);
+    this.encryption = new EncryptionState(this, options.crypto);
     this.client = new Client({
       baseUrl: options.baseUrl,
       userId: options.userId,
@@ -76,7 +80,9 @@ export class Engine implements Core {
       timelineSupport: true,
       disableVoip: true,
       roomNameGenerator: (_id, state) => nameRoom(state),
-    });
+      cryptoCallbacks: this.encryption.secrets.callbacks,
+      verificationMethods: ["m.sas.v1"],
+    }, this.encryption.gate);
     this.batch = new Batch((rooms) => this.#apply(rooms));
     this.account = new AccountData(this);
     this.connection = new ConnectionState(this.client, this.http);
@@ -100,6 +106,8 @@ export class Engine implements Core {
     globalThis.document?.addEventListener("visibilitychange", this.#onHidden);
     globalThis.addEventListener?.("storage", this.#onStorage);
     this.connection.onBack(() => this.media.retry());
+    this.http.holdSync(() => this.encryption.gate.settled());
+    this.#store.holdWhile(() => this.encryption.gate.holds);
     this.client.setCanResetTimelineCallback((id) => !this.rooms.find(id)?.timeline.isWatched);
     // The SDK asks for these only once it knows what the server can do.
     this.http.ahead("/_matrix/client/v3/pushrules/");
@@ -141,6 +149,7 @@ export class Engine implements Core {
     this.client.stopClient();
     this.client.removeAllListeners();
     this.connection.stop();
+    this.encryption.stop();
     this.batch.stop();
     this.outbox.stop();
     this.rooms.stop();
@@ -179,6 +188,7 @@ export class Engine implements Core {
     if (!this.rooms.ready) {
       this.people.readIgnored();
       this.rooms.isReady();
+      void this.encryption.start();
       this.notifications.read();
     }
     this.batch.flush();

@@ -38,6 +38,10 @@ export function follow(core: Core): void {
     core.rooms.find(event.getRoomId() ?? "")?.timeline.touch(event.getId() ?? "");
     batch.room(event.getRoomId() ?? "", Part.timeline);
   });
+  client.on(MatrixEventEvent.Decrypted, (event) => {
+    core.rooms.find(event.getRoomId() ?? "")?.timeline.touch(event.getId() ?? "");
+    batch.room(event.getRoomId() ?? "", Part.timeline);
+  });
   client.on(RoomEvent.Receipt, (_event, room) => mark(room, Part.receipts));
   client.on(RoomEvent.Name, (room) => mark(room, Part.facts));
   client.on(RoomEvent.Tags, (_event, room) => mark(room, Part.facts));

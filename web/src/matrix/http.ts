@@ -29,6 +29,7 @@ export class Http {
   #renewing: Promise<boolean> | null = null;
   readonly #asked: Map<string, Promise<Response | null>>;
   #sync: AbortController | null = null;
+  #beforeSync: () => Promise<void> = () => Promise.resolve();
   readonly #options: HttpOptions;
 
   constructor(options: HttpOptions) {
@@ -54,6 +55,11 @@ export class Http {
     this.#asked.set(path, answer);
   }
 
+  /** A sync tells the server that what the one before brought is in safe hands: each waits until it is. */
+  holdSync(until: () => Promise<void>): void {
+    this.#beforeSync = until;
+  }
+
   /** What was asked ahead, once. */
   #known(input: RequestInfo | URL, method = "GET"): Promise<Response | null> | undefined {
     const path = String(input).slice(this.baseUrl.length).replace(/&_cacheBuster=\d+$/, "");
@@ -69,6 +75,7 @@ export class Http {
     if (answer) return answer;
     const headers = new Headers(init?.headers);
     if (!headers.has("Authorization")) return this.#plain(input, init);
+    if (isSync(input)) await this.#beforeSync();
     const signal = isSync(input) ? this.#interruptible(init?.signal) : init?.signal;
     const ask = (token: string) => {
       headers.set("Authorization", `Bearer ${token}`);

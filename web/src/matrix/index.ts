@@ -3,6 +3,7 @@
  * `types.ts`.
  */
 import "./compat";
+import type { CryptoPlace } from "./crypto/encryption.svelte";
 import { quiet } from "./logging";
 import type { Tokens } from "./http";
 import { Session } from "./session";
@@ -21,6 +22,8 @@ export interface OpenOptions {
   readonly answers?: ReadonlyMap<string, Promise<Response | null>>;
   /** Where the session's snapshot lies, if not in the browser's database. */
   readonly vault?: Vault;
+  /** Where the keys of encryption lie, if not in the browser's database. */
+  readonly crypto?: CryptoPlace;
 }
 
 /** Begins to follow somebody's session. Returns at once: `rooms.ready` says when there is something to see. */
@@ -28,6 +31,7 @@ export async function openMatrix(session: StoredSession, options: OpenOptions = 
   quiet();
   const matrix = new Session({
     baseUrl: options.baseUrl ?? location.origin,
+    crypto: options.crypto ?? (async () => (await import("./crypto/keystore")).keyStoreFor(session)),
     userId: session.userId,
     deviceId: session.deviceId,
     tokens: session,

@@ -1,8 +1,9 @@
 /** From the SDK's events to what a timeline shows. An item stays the same object as long as it says the same. */
 import type { MatrixEvent } from "matrix-js-sdk/lib/models/event";
-import { isEdit, isMessage, mentions, readBody, replyOf } from "./body";
+import { isEdit, isMessage, mentions, replyOf } from "./body";
 import { readChange } from "./changes";
 import type { Core } from "./core";
+import { bodyOf } from "./crypto/sealed";
 import { raw } from "./last";
 import type { Entry } from "./outbox.svelte";
 import { record, text } from "./raw";
@@ -121,9 +122,8 @@ export class Items {
     const mine = sender === me;
     const redacted = event.isRedacted();
     const content = event.getContent();
-    const original = event.getOriginalContent();
-    const target = redacted ? null : replyOf(original);
-    const body = readBody(event.getType(), content);
+    const target = redacted ? null : replyOf(event.isEncrypted() ? event.getWireContent() : event.getOriginalContent());
+    const body = bodyOf(this.core, event);
     return {
       kind: "message",
       mine,

@@ -1,7 +1,8 @@
 /** The newest message of a room, for lists. */
 import type { MatrixEvent } from "matrix-js-sdk/lib/models/event";
-import { isEdit, isMessage, readBody } from "./body";
+import { isEdit, isMessage } from "./body";
 import type { Core } from "./core";
+import { bodyOf } from "./crypto/sealed";
 import type { RawEvent } from "./raw";
 import type { RoomBase } from "./roombase.svelte";
 import type { LastLine } from "./types";
@@ -36,9 +37,9 @@ export function isLine(event: MatrixEvent): boolean {
 function lineOf(core: Core, room: RoomBase, event: MatrixEvent): Last {
   const sender = event.getSender() ?? "";
   const redacted = event.isRedacted();
-  const body = redacted ? ({ type: "redacted" } as const) : readBody(event.getType(), event.getContent());
+  const body = redacted ? ({ type: "redacted" } as const) : bodyOf(core, event);
   const line = { sender: room.person(sender), mine: sender === core.me, body, at: event.getTs() };
-  return { line, activity: event.getTs(), key: [event.getId(), redacted, event.replacingEventId(), event.getType()] };
+  return { line, activity: event.getTs(), key: [event.getId(), redacted, event.replacingEventId(), event.getType(), body.type === "encrypted" && body.why] };
 }
 
 /** An event as the server wrote it. */

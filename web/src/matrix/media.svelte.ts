@@ -1,4 +1,5 @@
 /** Pictures and files: fetched with the token, shared between all who show them, and let go when nobody does. */
+import { readAddress, type Seal } from "./crypto/address";
 import { orMissing } from "./errors";
 import { path, type Core } from "./core";
 import { number } from "./raw";
@@ -18,7 +19,10 @@ class Shared {
   failedAt = 0;
   abort: AbortController | null = null;
 
-  constructor(readonly address: string) {}
+  constructor(
+    readonly address: string,
+    readonly seal: Seal | null,
+  ) {}
 }
 
 class Held implements HeldMedia {
@@ -57,8 +61,10 @@ export class MediaStore implements Media {
   }
 
   hold(mxc: Mxc, size?: Thumbnail): HeldMedia {
-    const address = size ? thumbnailPath(mxc, size) : downloadPath(mxc);
-    const shared = this.#shared.get(address) ?? new Shared(address);
+    const { mxc: plain, seal } = readAddress(mxc);
+    // The server can make no smaller picture of what it can't read.
+    const address = size && !seal ? thumbnailPath(plain, size) : downloadPath(plain);
+    const shared = this.#shared.get(address) ?? new Shared(address, seal);
     this.#shared.delete(address);
     this.#shared.set(address, shared);
     if (shared.holders++ === 0) this.#idle -= shared.bytes;
@@ -68,7 +74,13 @@ export class MediaStore implements Media {
   }
 
   download(mxc: Mxc, signal?: AbortSignal): Promise<Blob> {
-    return this.core.http.download(downloadPath(mxc), signal);
+    const { mxc: plain, seal } = readAddress(mxc);
+    return this.#get(downloadPath(plain), seal, signal);
+  }
+
+  async #get(address: string, seal: Seal | null, signal?: AbortSignal): Promise<Blob> {
+    const blob = await this.core.http.download(address, signal);
+    return seal ? (await import("./crypto/attachments")).unseal(blob, seal) : blob;
   }
 
   /** Learns how large an upload may be. */
@@ -133,7 +145,7 @@ export class MediaStore implements Media {
   async #fetch(shared: Shared): Promise<void> {
     const abort = shared.abort;
     try {
-      const blob = await this.core.http.download(shared.address, abort?.signal);
+      const blob = await this.#get(shared.address, shared.seal, abort?.signal);
       if (this.#shared.get(shared.address) !== shared) return;
       shared.bytes = blob.size;
       shared.url = URL.createObjectURL(blob);

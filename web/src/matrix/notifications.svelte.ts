@@ -62,11 +62,17 @@ export class NotificationsState implements Notifications {
   readonly #onEvent = (event: MatrixEvent, sdk: SdkRoom | undefined, toStart: boolean | undefined, removed: boolean, data: { liveEvent?: boolean }): void => {
     if (!sdk || toStart || removed || !data.liveEvent || !this.core.rooms.ready || this.#listeners.size === 0) return;
     if (event.getSender() === this.core.me || Date.now() - event.getTs() > FRESH) return;
-    const actions = this.core.client.getPushActionsForEvent(event);
+    void this.#judge(event, sdk);
+  };
+
+  /** What is encrypted can be judged once it is read. */
+  async #judge(event: MatrixEvent, sdk: SdkRoom): Promise<void> {
+    if (event.isEncrypted()) await this.core.client.decryptEventIfNeeded(event);
+    const actions = this.core.client.getPushActionsForEvent(event, event.isEncrypted());
     if (!actions?.notify) return;
     const sound = !!actions.tweaks?.sound;
     this.core.batch.once(() => this.#tell(sdk.roomId, event, sound));
-  };
+  }
 
   #tell(id: string, event: MatrixEvent, sound: boolean): void {
     const room = this.core.rooms.find(id);

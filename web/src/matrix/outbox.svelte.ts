@@ -124,7 +124,7 @@ export class Outbox {
     if (!entry?.file) return;
     const { blob, caption, abort } = entry.file;
     try {
-      const uploaded = await upload(this.core, blob, abort.signal, (progress, facts) => this.#progress(key, progress, facts));
+      const uploaded = await upload(this.core, { file: blob, sealed: this.core.client.getRoom(entry.room)?.hasEncryptionStateEvent() === true, signal: abort.signal }, (progress, facts) => this.#progress(key, progress, facts));
       const now = this.#find(key);
       if (!now) return;
       this.#replace(now, { ...now, content: fileContent(uploaded.facts, uploaded, caption), progress: 1 });
@@ -173,8 +173,9 @@ export class Outbox {
   }
 
   async #hand(entry: Entry): Promise<string> {
-    const { client } = this.core;
+    const { client, encryption } = this.core;
     const room = client.getRoom(entry.room);
+    if (room?.hasEncryptionStateEvent()) await encryption.whenReady();
     const echo = room?.getPendingEvents().find((event) => event.getTxnId() === entry.key);
     const sent = room && echo ? client.resendEvent(echo, room) : client.sendEvent(entry.room, "m.room.message" as never, entry.content as never, entry.key);
     this.#inFlight.add(entry.key);

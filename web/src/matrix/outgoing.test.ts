@@ -47,7 +47,7 @@ describe("a file", () => {
   });
 
   it("carries its size and its caption", () => {
-    expect(fileContent(facts, { url: "mxc://a/b", thumbnail: null }, "look")).toEqual({
+    expect(fileContent(facts, { url: "mxc://a/b", sealed: null, thumbnail: null }, "look")).toEqual({
       msgtype: "m.image",
       body: "look",
       filename: "cat.png",
@@ -55,7 +55,7 @@ describe("a file", () => {
       info: { mimetype: "image/png", size: 9, w: 3, h: 2 },
       "m.mentions": {},
     });
-    const film = fileContent({ ...facts, mime: "video/mp4", duration: 1200 }, { url: "mxc://a/b", thumbnail: { url: "mxc://a/t", mime: "image/jpeg", size: 1, width: 8, height: 6 } }, "");
+    const film = fileContent({ ...facts, mime: "video/mp4", duration: 1200 }, { url: "mxc://a/b", sealed: null, thumbnail: { url: "mxc://a/t", sealed: null, mime: "image/jpeg", size: 1, width: 8, height: 6 } }, "");
     expect(film).toMatchObject({ msgtype: "m.video", body: "cat.png", info: { duration: 1200, thumbnail_url: "mxc://a/t", thumbnail_info: { w: 8, h: 6 } } });
   });
 });

@@ -79,7 +79,9 @@ export function fileKind(mime: string): FileKind {
 
 export interface Uploaded {
   readonly url: string;
-  readonly thumbnail: { readonly url: string; readonly mime: string; readonly size: number; readonly width: number; readonly height: number } | null;
+  /** Of an encrypted file: what a message says of it beside its address. */
+  readonly sealed: Content | null;
+  readonly thumbnail: { readonly url: string; readonly sealed: Content | null; readonly mime: string; readonly size: number; readonly width: number; readonly height: number } | null;
 }
 
 export function fileContent(facts: FileFacts, uploaded: Uploaded, caption: string): Content {
@@ -89,17 +91,22 @@ export function fileContent(facts: FileFacts, uploaded: Uploaded, caption: strin
     msgtype: `m.${kind}`,
     body: caption || facts.name,
     filename: facts.name,
-    url: uploaded.url,
+    ...addressed(uploaded, "url", "file"),
     info: {
       mimetype: facts.mime,
       size: facts.size,
       ...(facts.width > 0 && facts.height > 0 && { w: facts.width, h: facts.height }),
       ...(facts.duration !== null && { duration: facts.duration }),
       ...(thumbnail && {
-        thumbnail_url: thumbnail.url,
+        ...addressed(thumbnail, "thumbnail_url", "thumbnail_file"),
         thumbnail_info: { mimetype: thumbnail.mime, size: thumbnail.size, w: thumbnail.width, h: thumbnail.height },
       }),
     },
     "m.mentions": {},
   };
+}
+
+/** Where a file lies, and what opens it. */
+function addressed({ url, sealed }: Pick<Uploaded, "url" | "sealed">, plain: string, encrypted: string): Content {
+  return sealed ? { [encrypted]: { ...sealed, url } } : { [plain]: url };
 }

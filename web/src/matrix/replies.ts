@@ -1,6 +1,7 @@
 /** What messages answer: from the timeline where it is there, else asked for once. */
 import { readBody } from "./body";
 import { path, type Core } from "./core";
+import { bodyOf as bodyOfEvent } from "./crypto/sealed";
 import { record, text, type Content, type RawEvent } from "./raw";
 import type { RoomBase } from "./roombase.svelte";
 import type { EventId, ReplyTarget } from "./types";
@@ -28,7 +29,7 @@ export class Replies {
     this.#answers.set(id, answers.add(answer));
     const here = this.room.sdk.findEventById(id);
     if (here) {
-      const body = here.isRedacted() ? ({ type: "redacted" } as const) : readBody(here.getType(), here.getContent());
+      const body = here.isRedacted() ? ({ type: "redacted" } as const) : bodyOfEvent(this.core, here);
       return { id, sender: this.room.person(here.getSender() ?? ""), body };
     }
     const fetched = this.#fetched.get(id);
@@ -41,11 +42,21 @@ export class Replies {
     this.#asked.add(id);
     void this.core
       .request<RawEvent>("GET", path`/_matrix/client/v3/rooms/${this.room.id}/event/${id}`)
+      .then((event) => this.#opened(event))
       .catch(() => null)
       .then((event) => {
         this.#fetched.set(id, event);
         this.changed(this.to(id));
       });
+  }
+
+  /** What it says, where it is encrypted and we can read it. */
+  async #opened(event: RawEvent): Promise<RawEvent> {
+    if (event.type !== "m.room.encrypted") return event;
+    const { client } = this.core;
+    const read = client.getEventMapper({ decrypt: false })(event as never);
+    await client.decryptEventIfNeeded(read);
+    return read.isDecryptionFailure() ? event : { ...event, type: read.getType(), content: read.getContent() };
   }
 }
 

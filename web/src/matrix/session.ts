@@ -4,7 +4,7 @@ import { DeviceList } from "./devices";
 import { failure } from "./errors";
 import { RoomDirectory } from "./directory";
 import { MeState } from "./me.svelte";
-import type { Connection, Devices, Directory, Friends, Matrix, Me, Media, Notifications, People, Rooms } from "./types";
+import type { Connection, Devices, Directory, Encryption, Friends, Matrix, Me, Media, Notifications, People, Rooms } from "./types";
 
 export class Session implements Matrix {
   readonly me: Me;
@@ -16,6 +16,7 @@ export class Session implements Matrix {
   readonly media: Media;
   readonly devices: Devices;
   readonly notifications: Notifications;
+  readonly encryption: Encryption;
   readonly #engine: Engine;
 
   constructor(options: EngineOptions) {
@@ -30,6 +31,7 @@ export class Session implements Matrix {
     this.media = engine.media;
     this.devices = new DeviceList(engine, options.deviceId);
     this.notifications = engine.notifications;
+    this.encryption = engine.encryption;
   }
 
   start(): void {
@@ -41,7 +43,7 @@ export class Session implements Matrix {
   }
 
   async signOut(): Promise<void> {
-    const { client, drafts, connection, outbox } = this.#engine;
+    const { client, drafts, connection, outbox, encryption } = this.#engine;
     try {
       await this.#engine.request("POST", "/_matrix/client/v3/logout");
     } catch (cause) {
@@ -51,6 +53,7 @@ export class Session implements Matrix {
     connection.ended();
     drafts.clear();
     outbox.clear();
+    encryption.clear();
     await client.store.deleteAllData();
     this.stop();
   }

@@ -36,6 +36,7 @@ export class SnapshotStore extends MemoryStore {
   #saveAt = Date.now() + FIRST;
   #dirty = false;
   #mayWrite = false;
+  #isHeld: () => boolean = () => false;
 
   constructor(me: string, vault: Vault, localStorage?: Storage) {
     super(localStorage ? { localStorage } : {});
@@ -46,6 +47,11 @@ export class SnapshotStore extends MemoryStore {
   /** From now on this tab writes. */
   lead(): void {
     this.#mayWrite = true;
+  }
+
+  /** Nothing is written while this holds: the next start would go on behind what nobody has kept yet. */
+  holdWhile(held: () => boolean): void {
+    this.#isHeld = held;
   }
 
   override getSavedSync(): Promise<ISavedSync | null> {
@@ -68,7 +74,7 @@ export class SnapshotStore extends MemoryStore {
   }
 
   override async save(): Promise<void> {
-    if (!this.#mayWrite || !this.#dirty) return;
+    if (!this.#mayWrite || !this.#dirty || this.#isHeld()) return;
     this.#dirty = false;
     this.#saveAt = Date.now() + INTERVAL;
     const sync = this.#accumulator.getJSON(true);

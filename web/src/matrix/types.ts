@@ -8,7 +8,7 @@
 export type UserId = string;
 export type RoomId = string;
 export type EventId = string;
-/** `mxc://server/media`; shown through `Media`. */
+/** `mxc://server/media`, of an encrypted file with what opens it behind a `#`; shown through `Media`. */
 export type Mxc = string;
 
 /** A failed request, in the words of the specification. `kind` is what screens choose their sentence by. */
@@ -41,6 +41,7 @@ export interface Matrix {
   readonly media: Media;
   readonly devices: Devices;
   readonly notifications: Notifications;
+  readonly encryption: Encryption;
   /** Stops syncing and lets go of everything; the session stays valid. */
   stop(): void;
   /** Logs this device out. */
@@ -55,6 +56,28 @@ export interface Connection {
   /** Tries again at once. */
   retry(): void;
 }
+
+/** End-to-end encryption of this session. */
+export interface Encryption {
+  /** `elsewhere`: another tab has the keys. `unavailable`: this browser, or the way to the server, has no means for it. */
+  readonly state: "starting" | "ready" | "elsewhere" | "unavailable" | "failed";
+  /**
+   * Whether messages can be read on the next device. `missing`: there is no recovery key yet. `locked`: there is one, which this
+   * device was not told. `lost`: there is none, and another session has the account's identity.
+   */
+  readonly recovery: "unknown" | "missing" | "locked" | "lost" | "ready";
+  /** Brings the keys to this tab. */
+  takeOver(): void;
+  /** Makes a recovery key and returns it, to be shown once. One that there was opens nothing from then on. */
+  setUp(): Promise<string>;
+  /** Makes what was written before readable on this device. Rejects with `forbidden` if it is not the key. */
+  restore(recoveryKey: string): Promise<void>;
+  /** Begins anew without the recovery key; returns a new one. Rejects with `forbidden` if the password is wrong. */
+  reset(password: string): Promise<string>;
+}
+
+/** Why a message can't be read, or not yet. */
+export type Unreadable = "waiting" | "before" | "locked" | "notMember" | "withheld" | "identity" | "noKey" | "elsewhere" | "unavailable" | "failed";
 
 // People
 
@@ -411,7 +434,7 @@ export type MessageBody =
   | { readonly type: "video"; readonly file: MediaFile; readonly width: number; readonly height: number; readonly thumbnail: Mxc | null; readonly caption: string }
   | { readonly type: "audio"; readonly file: MediaFile; readonly duration: number | null; readonly caption: string }
   | { readonly type: "file"; readonly file: MediaFile; readonly caption: string }
-  | { readonly type: "encrypted" }
+  | { readonly type: "encrypted"; readonly why: Unreadable }
   | { readonly type: "unknown"; readonly event: string };
 
 export interface MediaFile {

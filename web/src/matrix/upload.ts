@@ -13,21 +13,42 @@ const ATTEMPTS = 4;
 
 type Progress = (done: number, facts: FileFacts) => void;
 
+export interface Sending {
+  readonly file: File;
+  /** Encrypted, as in an encrypted room. */
+  readonly sealed: boolean;
+  readonly signal: AbortSignal;
+}
+
 /** Sends a file, with what the browser can tell of it. */
-export async function upload(core: Core, file: File, signal: AbortSignal, progress: Progress): Promise<Uploaded & { readonly facts: FileFacts }> {
+export async function upload(core: Core, { file, sealed, signal }: Sending, progress: Progress): Promise<Uploaded & { readonly facts: FileFacts }> {
   if (core.media.maxUpload && file.size > core.media.maxUpload) throw new Failure("tooLarge", "The file is larger than the server takes", "M_TOO_LARGE");
   const clean = await stripped(file);
   const { facts, still } = await inspect(clean);
   progress(0, facts);
-  const url = await uploadBlob(core, clean, { name: clean.name, signal, progress: (done) => progress(done, facts) });
+  const send = sealed ? sendSealed : sendPlain;
+  const sent = await send(core, clean, { name: clean.name, signal, progress: (done) => progress(done, facts) });
   const thumbnail = still && {
-    url: await uploadBlob(core, still.blob, { signal }),
+    ...(await send(core, still.blob, { signal })),
     mime: still.blob.type,
     size: still.blob.size,
     width: still.width,
     height: still.height,
   };
-  return { facts, url, thumbnail };
+  return { facts, ...sent, thumbnail };
+}
+
+type Sent = Pick<Uploaded, "url" | "sealed">;
+
+async function sendPlain(core: Core, blob: Blob, options: UploadOptions): Promise<Sent> {
+  return { url: await uploadBlob(core, blob, options), sealed: null };
+}
+
+/** The server learns neither what it is nor how it is called. */
+async function sendSealed(core: Core, blob: Blob, { name: _name, ...options }: UploadOptions): Promise<Sent> {
+  const { seal } = await import("./crypto/attachments");
+  const { sealed, file } = await seal(blob);
+  return { url: await uploadBlob(core, sealed, options), sealed: file };
 }
 
 export interface UploadOptions {

@@ -232,8 +232,25 @@ export const room = {
     text: "This conversation goes on in a new room.",
     go: "Go there",
   },
-  encrypted: {
-    text: "Messages in this room are encrypted, which this app can’t read or write yet. Open the room in an app that can, such as Element, or make a new room without encryption.",
+  encryption: {
+    elsewhere: "Salon is open in another tab, which has the keys of this encrypted conversation.",
+    takeOver: "Use this tab",
+    unavailable: "This conversation is encrypted, which needs a secure connection (https) and a browser that keeps data. Open Salon that way to read and write here.",
+    failed: "Encryption could not be started, so nothing can be read or written here.",
+    reload: "Load again",
+  },
+  sealed: {
+    waiting: "Encrypted message",
+    before: "Written before you signed in here, and there is no backup of its key.",
+    locked: "Written before you signed in here.",
+    unlock: "Make it readable",
+    notMember: "Written while you were not in the room.",
+    withheld: "The sender chose not to let this session read it.",
+    identity: "The sender’s identity has changed since you verified it.",
+    noKey: "The key of this message has not arrived yet. It may when the sender is online.",
+    elsewhere: "Encrypted message: another tab of Salon has its key.",
+    unavailable: "Encrypted message",
+    failed: "Encrypted message",
   },
   silent: {
     text: "You may read here, but not write. Whoever runs the room can change that.",

@@ -13,6 +13,16 @@ export const shell = {
   nothingOpen: "Your conversations are on the left",
   nothingOpenText: "Choose one, or type where you want to go.",
   goTo: "Go to…",
+  recovery: {
+    label: "Encrypted messages",
+    missing: "With a recovery key you read your encrypted messages on your next device as well.",
+    missingDo: "Make one",
+    locked: "Encrypted messages from before you signed in here can be made readable.",
+    lockedDo: "Enter recovery key",
+    lost: "Your account’s encryption was set up on another device.",
+    lostDo: "What to do",
+    later: "Later",
+  },
   offline: {
     title: "The server can’t be reached.",
     text: "What you send is kept, and goes out as soon as it is back.",

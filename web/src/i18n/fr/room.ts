@@ -232,8 +232,25 @@ export const room = {
     text: "Cette conversation se poursuit dans un nouveau salon.",
     go: "Y aller",
   },
-  encrypted: {
-    text: "Les messages de ce salon sont chiffrés, ce que cette application ne sait pas encore lire ni écrire. Ouvrez-le dans une application qui le sait, comme Element, ou créez un salon sans chiffrement.",
+  encryption: {
+    elsewhere: "Salon est ouvert dans un autre onglet, qui détient les clés de cette conversation chiffrée.",
+    takeOver: "Utiliser cet onglet",
+    unavailable: "Cette conversation est chiffrée, ce qui demande une connexion sécurisée (https) et un navigateur qui conserve des données. Ouvrez Salon ainsi pour lire et écrire ici.",
+    failed: "Le chiffrement n’a pas pu démarrer : rien ne peut être lu ni écrit ici.",
+    reload: "Recharger",
+  },
+  sealed: {
+    waiting: "Message chiffré",
+    before: "Écrit avant votre connexion ici, et sa clé n’a pas été sauvegardée.",
+    locked: "Écrit avant votre connexion ici.",
+    unlock: "Le rendre lisible",
+    notMember: "Écrit alors que vous n’étiez pas dans le salon.",
+    withheld: "L’expéditeur n’a pas voulu que cette session puisse le lire.",
+    identity: "L’identité de l’expéditeur a changé depuis que vous l’avez vérifiée.",
+    noKey: "La clé de ce message n’est pas encore arrivée. Elle le pourra quand l’expéditeur sera en ligne.",
+    elsewhere: "Message chiffré : un autre onglet de Salon en détient la clé.",
+    unavailable: "Message chiffré",
+    failed: "Message chiffré",
   },
   silent: {
     text: "Ici vous pouvez lire, mais pas écrire. Les responsables du salon peuvent changer cela.",

@@ -13,6 +13,16 @@ export const shell = {
   nothingOpen: "Vos discussions sont à gauche",
   nothingOpenText: "Choisissez-en une, ou tapez où vous voulez aller.",
   goTo: "Aller à…",
+  recovery: {
+    label: "Messages chiffrés",
+    missing: "Avec une clé de récupération, vous lirez aussi vos messages chiffrés sur votre prochain appareil.",
+    missingDo: "En créer une",
+    locked: "Les messages chiffrés d’avant votre connexion ici peuvent redevenir lisibles.",
+    lockedDo: "Saisir la clé",
+    lost: "Le chiffrement de votre compte a été configuré sur un autre appareil.",
+    lostDo: "Que faire",
+    later: "Plus tard",
+  },
   offline: {
     title: "Le serveur est injoignable.",
     text: "Ce que vous envoyez est conservé et partira dès son retour.",

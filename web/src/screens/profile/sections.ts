@@ -1,7 +1,7 @@
 /** The parts of the profile, each at its own address. */
 
 export const GROUPS = [
-  ["account", "password", "sessions"],
+  ["account", "password", "sessions", "encryption"],
   ["appearance", "messages", "notifications"],
   ["blocked", "about"],
 ] as const;
