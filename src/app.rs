@@ -147,8 +147,13 @@ impl App {
                     tracing::error!(%error, "events reach other servers no more until the next start");
                 }
             };
+            let words = async {
+                if let Err(error) = app.rooms.follow_search().await {
+                    tracing::error!(%error, "what is new can't be searched until the next start");
+                }
+            };
             tokio::select! {
-                ((), (), ()) = async { tokio::join!(profiles, pushes, events) } => {}
+                ((), (), (), ()) = async { tokio::join!(profiles, pushes, events, words) } => {}
                 () = app.stopped() => {}
             }
         })

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Database, Report, accounts, aliases, media, members, report, row, sending};
+use super::{Database, Report, accounts, aliases, media, members, report, row, search, sending};
 use crate::{
     event::StoredEvent,
     ids::{EventNum, RoomNum},
@@ -38,6 +38,8 @@ const KINDS: &[(Index, Check)] = &[
     (Index::Thread, check_thread),
     (Index::Awaited, check_awaited),
     (Index::Redaction, check_of_event),
+    (Index::Word, search::check_word),
+    (Index::Worded, search::check_worded),
     (Index::Account, accounts::check_account),
     (Index::Restrictions, accounts::check_restrictions),
     (Index::Report, accounts::check_report),

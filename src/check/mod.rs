@@ -15,6 +15,7 @@ mod media;
 mod members;
 mod report;
 mod room;
+mod search;
 mod sending;
 mod state;
 

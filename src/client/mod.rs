@@ -32,6 +32,7 @@ pub mod receipts;
 pub mod register;
 pub mod relations;
 pub mod reports;
+pub mod search;
 mod session;
 pub mod spaces;
 pub mod state;

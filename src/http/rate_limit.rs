@@ -60,6 +60,8 @@ pub enum Class {
     Media,
     /// Asking for previews of pages, which are fetched from elsewhere.
     Previews,
+    /// Searching what was said.
+    Search,
     /// Reporting what is out of place.
     Reports,
     /// All the rest.
@@ -67,7 +69,7 @@ pub enum Class {
 }
 
 impl Class {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Login,
         Self::Account,
         Self::Registration,
@@ -78,6 +80,7 @@ impl Class {
         Self::Uploads,
         Self::Media,
         Self::Previews,
+        Self::Search,
         Self::Reports,
         Self::Other,
     ];
@@ -96,6 +99,7 @@ impl Class {
             Self::Uploads => (100, 120),
             Self::Media => (1_000, 6_000),
             Self::Previews => (60, 120),
+            Self::Search => (60, 120),
             Self::Reports => (20, 20),
             Self::Other => (500, 6_000),
         };
@@ -131,6 +135,7 @@ impl Class {
             (&Method::POST, "keys", ("device_signing", _)) => Self::Login,
             (&Method::POST, "createRoom" | "join" | "knock", _) => Self::Joins,
             (&Method::POST, "rooms", (_, "join" | "leave" | "invite" | "knock" | "upgrade")) => Self::Joins,
+            (&Method::POST, "search", _) => Self::Search,
             (&Method::POST, "rooms" | "users", (_, "report")) => Self::Reports,
             (_, "media", ("preview_url", _)) => Self::Previews,
             (_, "media", ("download" | "thumbnail", _)) => Self::Media,
@@ -251,6 +256,7 @@ mod tests {
             (Method::POST, "/_matrix/client/v3/join/!a", Class::Joins),
             (Method::POST, "/_matrix/client/v3/rooms/!a/report/$b", Class::Reports),
             (Method::POST, "/_matrix/client/v3/users/@a:b/report", Class::Reports),
+            (Method::POST, "/_matrix/client/v3/search", Class::Search),
             (Method::GET, "/_matrix/client/v3/sync", Class::Other),
             (Method::POST, "/_matrix/media/v3/upload", Class::Uploads),
             (Method::PUT, "/_matrix/media/v3/upload/localhost/abc", Class::Uploads),

@@ -197,6 +197,7 @@ fn room_events() -> Router<Arc<App>> {
         .route("/rooms/{roomId}/send/{eventType}/{txnId}", put(messages::send))
         .route("/rooms/{roomId}/redact/{eventId}/{txnId}", put(messages::redact))
         .route("/rooms/{roomId}/messages", get(history::messages))
+        .route("/search", post(search::search))
         .route("/rooms/{roomId}/initialSync", get(initial_sync::room))
         .route("/rooms/{roomId}/event/{eventId}", get(history::event))
         .route("/rooms/{roomId}/context/{eventId}", get(history::context))

@@ -40,27 +40,48 @@ pub struct Context {
     pub state: Vec<EventNum>,
 }
 
+/// What came before and after an event.
+pub struct Around {
+    /// What came before, newest first.
+    pub before: Vec<SeenEvent>,
+    /// What came after, oldest first.
+    pub after: Vec<SeenEvent>,
+    /// From where to page back.
+    pub start: Point,
+    /// From where to page on.
+    pub end: Point,
+}
+
 impl History<'_> {
     /// Up to `limit` events around one; 404 `M_NOT_FOUND` if the user can't see that one.
     pub fn context(&mut self, event_id: &EventId, limit: usize, filter: &RoomEventFilter) -> Result<Context> {
         let event = self.event(event_id)?;
         let selector = EventSelector::new(filter);
+        let Around { before, after, start, end } = self.around(&event, (limit / 2, limit - limit / 2), selector)?;
+        let state = {
+            let shown: Vec<_> = before.iter().chain([&event]).chain(&after).collect();
+            self.state_for(&shown, after.last().unwrap_or(&event), filter)?
+        };
+        Ok(Context { event, before, after, start, end, state })
+    }
+
+    /// Up to so many events before and after one.
+    pub fn around(
+        &mut self,
+        event: &SeenEvent,
+        (before, after): (usize, usize),
+        selector: EventSelector<'_>,
+    ) -> Result<Around> {
         let at = event.meta.point();
         let end = self.end()?;
         let stretch = |from, to, direction, limit| Stretch { from, to, direction, limit, selector };
-        let before = self.walk(&stretch(at, Point::START, Direction::Backward, limit / 2))?;
-        let after = self.walk(&stretch(at.next(), end, Direction::Forward, limit - limit / 2))?;
-        let state = {
-            let shown: Vec<_> = before.events.iter().chain([&event]).chain(&after.events).collect();
-            self.state_for(&shown, after.events.last().unwrap_or(&event), filter)?
-        };
-        Ok(Context {
-            event,
+        let before = self.walk(&stretch(at, Point::START, Direction::Backward, before))?;
+        let after = self.walk(&stretch(at.next(), end, Direction::Forward, after))?;
+        Ok(Around {
             start: before.next.unwrap_or(Point::START),
             end: after.next.unwrap_or(end.max(at.next())),
             before: before.events,
             after: after.events,
-            state,
         })
     }
 

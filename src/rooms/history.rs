@@ -3,9 +3,10 @@
 //! Invariant: no event leaves here that the user's `Eyes` don't see; a walk ends after a bounded number of rows,
 //! with the point to go on from.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use ruma::EventId;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Rooms,
@@ -67,6 +68,15 @@ pub(super) struct Page {
     pub events: Vec<SeenEvent>,
     limit: usize,
     bytes: usize,
+}
+
+/// A name and an avatar, as a member event has them.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct ProfileThen {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    displayname: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    avatar_url: Option<String>,
 }
 
 /// What came of a walk.
@@ -253,6 +263,22 @@ impl<'a> History<'a> {
         }
         array.close();
         Ok(out)
+    }
+
+    /// The names and avatars, as they were then, of those who sent `events`; by their user IDs.
+    pub fn profiles_then<'e>(
+        &self,
+        events: impl IntoIterator<Item = &'e SeenEvent>,
+    ) -> Result<BTreeMap<String, ProfileThen>, ViewError> {
+        let mut profiles = BTreeMap::new();
+        for seen in events {
+            let sender = seen.event.sender();
+            if !profiles.contains_key(sender.as_ref()) {
+                let profile = self.view().state_content(NodeHash(seen.meta.after), "m.room.member", &sender)?;
+                profiles.insert(sender.into_owned(), profile.unwrap_or_default());
+            }
+        }
+        Ok(profiles)
     }
 
     /// Writes a state event as the user gets it.

@@ -38,6 +38,7 @@ mod resolution;
 mod restricted;
 pub mod room_state;
 pub mod rows;
+pub mod search;
 pub mod select;
 pub mod servers;
 mod stripped;
@@ -56,8 +57,8 @@ use std::sync::Arc;
 use ruma::OwnedServerName;
 
 use self::{
-    aliases::Aliases, guard::Slots, lazy::LazyMembers, profiles::Carried, reports::ReportLock, typing::Typing,
-    view::RoomView,
+    aliases::Aliases, guard::Slots, lazy::LazyMembers, profiles::Carried, reports::ReportLock, search::Searchable,
+    typing::Typing, view::RoomView,
 };
 pub use self::{
     append::{Appended, NewEvent},
@@ -96,6 +97,7 @@ pub struct Rooms {
     aliases: Aliases,
     carried: Carried,
     report_lock: ReportLock,
+    searchable: Searchable,
     unread: unread::UnreadCache,
 }
 
@@ -128,6 +130,7 @@ impl Rooms {
             aliases: Aliases::default(),
             carried: Carried::new(Position(0)),
             report_lock: ReportLock::default(),
+            searchable: Searchable::default(),
             unread: unread::UnreadCache::default(),
         }
     }

@@ -38,6 +38,8 @@ const KINDS: &[Index] = &[
     Index::Awaited,
     Index::Redaction,
     Index::Timestamp,
+    Index::Word,
+    Index::Worded,
     Index::Listed,
     Index::RoomServer,
 ];

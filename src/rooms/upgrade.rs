@@ -9,11 +9,13 @@ use super::{
     create::{NewRoom, Preset, object},
     room_state::NewState,
     rows::Membership,
+    view::{RoomView, ViewError},
 };
 use crate::{
     error::{Error, Result},
     event,
     ids::UserNum,
+    store::Read,
     users::Session,
 };
 
@@ -113,6 +115,25 @@ impl Rooms {
     }
 }
 
+#[derive(Deserialize)]
+struct Create {
+    predecessor: Predecessor,
+}
+
+#[derive(Deserialize)]
+struct Predecessor {
+    room_id: OwnedRoomId,
+}
+
+impl<R: Read> RoomView<'_, R> {
+    /// The room that this one took the place of, if it did.
+    pub(super) fn predecessor(&self) -> Result<Option<OwnedRoomId>, ViewError> {
+        let Some(head) = self.head()? else { return Ok(None) };
+        let create: Option<Create> = self.state_content(head.root(), "m.room.create", "")?;
+        Ok(create.map(|create| create.predecessor.room_id))
+    }
+}
+
 impl RoomGuard<'_> {
     /// The content of a state event with an empty key; empty if there is none.
     fn content(&mut self, event_type: &str) -> Result<CanonicalJsonObject> {
@@ -120,16 +141,8 @@ impl RoomGuard<'_> {
         Ok(event.and_then(|event| serde_json::from_str(event.content().get()).ok()).unwrap_or_default())
     }
 
-    /// The room that replaced this one's predecessor: the ID of that one, if this is the replacement of some room.
+    /// The room that this one took the place of, if it did.
     pub(super) fn predecessor(&mut self) -> Result<Option<OwnedRoomId>> {
-        #[derive(Deserialize)]
-        struct Create {
-            predecessor: Predecessor,
-        }
-        #[derive(Deserialize)]
-        struct Predecessor {
-            room_id: OwnedRoomId,
-        }
         let event = self.state_event("m.room.create", "")?;
         let create: Option<Create> = event.and_then(|event| serde_json::from_str(event.content().get()).ok());
         Ok(create.map(|create| create.predecessor.room_id))

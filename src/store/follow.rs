@@ -17,7 +17,7 @@ const BATCH: usize = 256;
 const TRIM_EVERY: u64 = 10_000;
 
 /// The names of all followers that there are; the log is kept for each of them.
-pub const FOLLOWERS: &[&str] = &["federation", "profiles", "push"];
+pub const FOLLOWERS: &[&str] = &["federation", "profiles", "push", "search"];
 
 /// A reader of the log.
 pub struct Follower {
@@ -64,14 +64,21 @@ impl Follower {
         self.position = position;
     }
 
+    /// Whether the log was cut behind where this follower was: what came in between it will not hear of.
+    pub fn lost_its_place(&self) -> Result<bool, StoreError> {
+        Ok(self.position.0 + 1 < log_start(&self.store.latest())?.0)
+    }
+
+    /// Adds to a commit that all up to a position is acted on.
+    pub fn keep_with(&self, commit: &mut Commit, position: Position) {
+        commit.put_row(Family::Meta, keys::meta(&follower_key(self.name)), &position);
+    }
+
     /// Stores that all up to a position is acted on.
     pub fn keep(&self, position: Position) {
-        let name = keys::meta(&follower_key(self.name));
-        let _ = self.store.commit(|_| {
-            let mut commit = Commit::new(LogEntry::Housekeeping);
-            commit.put_row(Family::Meta, name, &position);
-            commit
-        });
+        let mut commit = Commit::new(LogEntry::Housekeeping);
+        self.keep_with(&mut commit, position);
+        let _ = self.store.commit(|_| commit);
     }
 
     /// How far this follower is.
@@ -88,6 +95,11 @@ fn stored_position(read: &impl Read, name: &str) -> Result<Position, StoreError>
     Ok(read.get_row(Family::Meta, &keys::meta(&follower_key(name)))?.unwrap_or_default())
 }
 
+/// The first position that the log still has.
+fn log_start(read: &impl Read) -> Result<Position, StoreError> {
+    Ok(read.get_row(Family::Meta, &keys::meta("log_start"))?.unwrap_or(Position(1)))
+}
+
 /// Cuts the log behind the slowest follower.
 pub fn trim_log(store: &Store) -> Result<(), StoreError> {
     let latest = store.latest();
@@ -95,7 +107,7 @@ pub fn trim_log(store: &Store) -> Result<(), StoreError> {
     for name in FOLLOWERS {
         slowest = slowest.min(stored_position(&latest, name)?);
     }
-    let first: Position = latest.get_row(Family::Meta, &keys::meta("log_start"))?.unwrap_or(Position(1));
+    let first = log_start(&latest)?;
     if slowest.0 < first.0 + TRIM_EVERY {
         return Ok(());
     }

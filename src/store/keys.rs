@@ -30,6 +30,10 @@ pub enum Index {
     Timestamp = b't',
     /// Room → server: how many members of it have joined.
     RoomServer = b's',
+    /// Room → word, position of an event: it stands there.
+    Word = b'S',
+    /// Room → event: its words, or what it edits.
+    Worded = b'j',
     /// Room → when and by whom it was listed in the directory.
     Listed = b'v',
     /// User → account.

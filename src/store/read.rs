@@ -175,6 +175,16 @@ impl Scan<'_> {
         Ok(self.rows.item())
     }
 
+    /// Goes on at a key, or at the next one in the direction of the walk.
+    pub fn skip_to(&mut self, key: &[u8]) {
+        match self.direction {
+            Direction::Forward => self.rows.seek(key),
+            Direction::Backward => self.rows.seek_for_prev(key),
+        }
+        // The row that was found is still to be lent.
+        self.started = false;
+    }
+
     /// The keys and values that are left, collected.
     pub fn collect_rows(mut self) -> Result<Vec<(Key, Bytes)>, StoreError> {
         let mut rows = Vec::new();

@@ -11,6 +11,7 @@ use salon::{
         NewEvent,
         create::{NewRoom, Preset},
         relations::{Kinds, ThreadRow, awaited_key},
+        reports::{Report, Subject},
         rows::{EventMeta, Membership, RoomHead, Verdict},
         view::{member_key, own_key},
     },
@@ -18,6 +19,7 @@ use salon::{
         Commit, Family, Key, LogEntry, Read, Store, StoreOptions, decode, encode,
         keys::{self, Index, KeyBuilder},
     },
+    users::Restrictions,
 };
 use serde_json::{Value, json};
 
@@ -76,6 +78,7 @@ async fn used_server() -> (TestServer, Store) {
     rooms.send(room, both).await.unwrap();
     let path = format!("/v3/rooms/{}/send/m.room.message/t1", room_id);
     client.put(&path, json!({ "body": "by HTTP" })).await.ok();
+    server.app().rooms.search_caught_up().await;
     server.stop().await;
     let store = Store::open(&server.config().data_dir, StoreOptions::default()).unwrap();
     (server, store)
@@ -511,6 +514,35 @@ const BREAKAGES: &[Breakage] = &[
     ),
     (|store, _| std::fs::write(media_file(store), "another").unwrap(), "its file has 7 bytes that hash to"),
     (|store, _| std::fs::remove_file(media_file(store)).unwrap(), "its file can't be read"),
+    (
+        |store, commit| {
+            let (key, _) = first_row(store, Family::Index, &KeyBuilder::room(ROOM, Index::Word).build());
+            commit.delete(Family::Index, key);
+        },
+        "nothing leads to it from its word",
+    ),
+    (
+        |store, commit| {
+            let (key, _) = first_row(store, Family::Index, &KeyBuilder::room(ROOM, Index::Worded).build());
+            commit.delete(Family::Index, key);
+        },
+        "does not know that it has the word",
+    ),
+    (
+        |_, commit| {
+            let restrictions = Restrictions { locked: true, suspended: false };
+            commit.put_row(Family::Index, KeyBuilder::user(UserNum(3), Index::Restrictions).build(), &restrictions);
+        },
+        "user 3: its restrictions are of no account",
+    ),
+    (
+        |_, commit| {
+            let subject = Subject::User("@bob:localhost".try_into().unwrap());
+            let report = Report { at_ms: 1, by: UserNum(9), subject, reason: String::new() };
+            commit.put_row(Family::Index, KeyBuilder::global(Index::Report).u64(1).build(), &report);
+        },
+        "who reports has no name",
+    ),
     (
         |_, commit| {
             commit.put(Family::Meta, keys::meta("other"), vec![1]);

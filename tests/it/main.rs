@@ -48,6 +48,7 @@ mod registration_tokens;
 mod relations;
 mod room_state;
 mod rooms_create;
+mod search;
 mod secrets;
 mod sessions;
 mod spaces;

@@ -7,6 +7,7 @@
 mod bundle;
 mod checks;
 mod children;
+mod edit;
 mod parent;
 mod related_by;
 mod rows;
