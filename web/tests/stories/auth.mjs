@@ -64,6 +64,40 @@ export const stories = {
     assert.deepEqual(faults, []);
   },
 
+  "whatever stands in the way has its own sentence, and a wait is counted down": async ({ browser, salon }) => {
+    const { page, context, faults } = await open(browser, salon, { path: "/login" });
+    const answers = "**/_matrix/client/v3/login";
+    const refused = async (status, json, sentence) => {
+      await page.route(answers, (route) => route.fulfill({ status, json: { error: "a word of the server's", ...json } }));
+      await logIn(page, "somebody");
+      await page.getByRole("alert").getByText(sentence).waitFor();
+      await page.unroute(answers);
+    };
+    await refused(403, { errcode: "M_USER_LOCKED" }, /locked/);
+    await refused(403, { errcode: "M_USER_DEACTIVATED" }, /no longer exists/);
+    await refused(429, { errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 4_000 }, /Try again in [34] seconds/);
+    await page.getByRole("alert").getByText(/Try again in 1 second\./).waitFor();
+    await page.getByRole("alert").waitFor({ state: "detached" });
+    await context.setOffline(true);
+    await page.locator("button[type=submit]").click();
+    await page.getByRole("alert").getByText(/can’t be reached/).waitFor();
+    await context.setOffline(false);
+    assert.deepEqual(faults, []);
+  },
+
+  "a server that takes no newcomers says so, and one that wants a token asks for it": async ({ browser, salon }) => {
+    const { page, faults } = await open(browser, salon);
+    const mode = (registration) => page.route("**/_salon/about", (route) => route.fulfill({ json: { server_name: "localhost", version: "0", registration } }));
+    await mode("closed");
+    await page.goto("/register");
+    await page.getByText("This server takes no new accounts by itself.").waitFor();
+    assert.equal(await page.locator("input").count(), 0);
+    await mode("token");
+    await page.goto("/register");
+    await page.getByLabel("Registration token").waitFor();
+    assert.deepEqual(faults, []);
+  },
+
   "the language changes live": async ({ browser, salon }) => {
     const { page } = await open(browser, salon, { path: "/login" });
     await page.getByRole("button", { name: "Français" }).click();
