@@ -55,7 +55,7 @@ async fn there_is_no_bridge_to_find() {
     }
     assert_eq!(alice.get("/v3/thirdparty/location?alias=%23tea:localhost").await.ok(), json!([]));
     alice.get("/v3/thirdparty/location?alias=%23coffee:localhost").await.refused(404, "M_NOT_FOUND");
-    alice.get("/v3/thirdparty/location").await.refused(400, "M_INVALID_PARAM");
+    alice.get("/v3/thirdparty/location").await.refused(400, "M_MISSING_PARAM");
     assert_eq!(alice.get("/v3/thirdparty/user?userid=@alice:localhost").await.ok(), json!([]));
     alice.get("/v3/thirdparty/user?userid=@nobody:localhost").await.refused(404, "M_NOT_FOUND");
     server.anonymous().get("/v3/thirdparty/protocols").await.refused(401, "M_MISSING_TOKEN");

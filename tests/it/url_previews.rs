@@ -185,7 +185,7 @@ async fn redirects_are_followed_so_far_and_not_where_nobody_may_go() {
     for url in ["file:///etc/passwd", "data:text/html,x", "javascript:alert(1)", "no address", ""] {
         preview(&alice, url).await.refused(400, "M_INVALID_PARAM");
     }
-    alice.get("/v1/media/preview_url").await.refused(400, "M_INVALID_PARAM");
+    alice.get("/v1/media/preview_url").await.refused(400, "M_MISSING_PARAM");
 }
 
 #[tokio::test]
