@@ -56,7 +56,7 @@ describe("what a message shows", () => {
   });
 
   it("tells encrypted and unknown events apart", () => {
-    expect(readBody("m.room.encrypted", {})).toEqual({ type: "encrypted" });
+    expect(readBody("m.room.encrypted", {})).toEqual({ type: "encrypted", why: "waiting" });
     expect(readBody("m.poll.start", {})).toEqual({ type: "unknown", event: "m.poll.start" });
   });
 });

@@ -75,13 +75,14 @@ export class Http {
     if (answer) return answer;
     const headers = new Headers(init?.headers);
     if (!headers.has("Authorization")) return this.#plain(input, init);
-    if (isSync(input)) await this.#beforeSync();
     const signal = isSync(input) ? this.#interruptible(init?.signal) : init?.signal;
+    if (isSync(input)) await this.#beforeSync();
     const ask = (token: string) => {
       headers.set("Authorization", `Bearer ${token}`);
       return this.#plain(input, { ...init, headers: [...headers], ...(signal && { signal }) });
     };
     const used = await this.token();
+    signal?.throwIfAborted();
     const given = await ask(used);
     if (given.status !== 401 || !(await this.#isExpired(given)) || !(await this.#renewed(used))) return given;
     return ask(this.#tokens.accessToken);

@@ -29,7 +29,7 @@ function roomWith(matrix: FakeMatrix, rights: { kick?: boolean; ban?: boolean; m
 describe("somebody's profile", () => {
   it("says that there is no such user", async () => {
     open("@nobody:salon.test");
-    await screen.findByText("There is nobody of this ID");
+    await screen.findByText("Nobody has this ID");
   });
 
   it("says that another server can't be reached", async () => {
