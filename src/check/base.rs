@@ -162,7 +162,7 @@ fn check_entry(db: &Database<'_>, position: Position, entry: LogEntry, report: &
                 report.wrong(place(), format!("user {user} has no name"));
             }
         }
-        LogEntry::Housekeeping => {}
+        LogEntry::Outbox | LogEntry::Housekeeping => {}
     }
     Ok(())
 }

@@ -61,6 +61,7 @@ const KINDS: &[(Index, Check)] = &[
     (Index::RoomServer, check_server),
     (Index::InboundTransaction, check_inbound_transaction),
     (Index::Behind, check_behind),
+    (Index::Outbox, check_outbox),
     (Index::Media, media::check_media),
     (Index::OwnMedia, media::check_own),
     (Index::PendingMedia, media::check_pending),
@@ -149,6 +150,18 @@ fn check_behind(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> R
     let since = row.decode::<BehindRow>(report).map(|behind| behind.since);
     if since.is_some_and(|since| since > db.snapshot.position()) || !is_server(row.rest) {
         report.wrong(row.place(), "it is of no server, or since a position that was never given out");
+    }
+    Ok(())
+}
+
+/// 0 → position, server: an EDU.
+fn check_outbox(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> Result<(), StoreError> {
+    let given_out = read_u64(row.rest, 0).is_some_and(|position| position <= db.snapshot.position().0);
+    if !given_out || !row.rest.get(8..).is_some_and(is_server) {
+        report.wrong(row.place(), "it is of no server, or of a position that was never given out");
+    }
+    if serde_json::from_slice::<serde::de::IgnoredAny>(row.value).is_err() {
+        report.wrong(row.place(), "it is no JSON");
     }
     Ok(())
 }

@@ -45,7 +45,7 @@ pub async fn query(
     session: Session,
     extract::Json(request): extract::Json<QueryRequest>,
 ) -> Result<Json<Queried>> {
-    Ok(Json(app.users.query_keys(Some(session.user), request.device_keys)?))
+    Ok(Json(app.rooms.query_all_keys(session.user, request.device_keys).await?))
 }
 
 /// The body of `POST /_matrix/client/v3/keys/claim`.
@@ -60,7 +60,7 @@ pub async fn claim(
     _: Session,
     extract::Json(request): extract::Json<ClaimRequest>,
 ) -> Result<Json<Claimed>> {
-    Ok(Json(app.users.claim_keys(request.one_time_keys).await?))
+    Ok(Json(app.rooms.claim_all_keys(request.one_time_keys).await?))
 }
 
 /// The parameters of `GET /_matrix/client/v3/keys/changes`.

@@ -1,6 +1,7 @@
 //! The server-server API as served: one file a module of the spec. A handler decodes, authorises, makes one
 //! call into the domain, and encodes.
 
+pub mod devices;
 pub mod events;
 pub mod keys;
 pub mod membership;

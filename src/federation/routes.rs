@@ -7,7 +7,7 @@ use axum::{
     routing::{get, post, put},
 };
 
-use super::{events, keys, membership, openid, public_rooms, query, send};
+use super::{devices, events, keys, membership, openid, public_rooms, query, send};
 use crate::app::App;
 
 /// All of them.
@@ -23,6 +23,9 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/_matrix/federation/v1/openid/userinfo", get(openid::userinfo))
         .route("/_matrix/federation/v1/query/profile", get(query::profile))
         .route("/_matrix/federation/v1/query/directory", get(query::directory))
+        .route("/_matrix/federation/v1/user/devices/{userId}", get(devices::list))
+        .route("/_matrix/federation/v1/user/keys/query", post(devices::query_keys))
+        .route("/_matrix/federation/v1/user/keys/claim", post(devices::claim_keys))
         .route("/_matrix/federation/v1/publicRooms", get(public_rooms::list).post(public_rooms::search))
         .route("/_matrix/federation/v1/send/{txnId}", put(send::send))
         .merge(memberships())

@@ -54,6 +54,7 @@ pub mod visibility;
 
 use std::sync::Arc;
 
+use quick_cache::sync::Cache;
 use ruma::OwnedServerName;
 
 use self::{
@@ -76,6 +77,9 @@ use crate::{
     users::Users,
 };
 
+/// Messages to devices that are remembered.
+const MAX_HEARD: usize = 20_000;
+
 /// The rooms of this server.
 pub struct Rooms {
     store: Arc<Store>,
@@ -88,6 +92,8 @@ pub struct Rooms {
     peers: Arc<Peers>,
     keyring: Arc<Keyring>,
     ingest: Flights<RoomNum>,
+    /// Messages to devices that other servers have sent, so that one that comes again is known.
+    heard: Cache<(OwnedServerName, String), ()>,
     trie_key: TrieKey,
     slots: Slots,
     /// Who is typing.
@@ -123,6 +129,7 @@ impl Rooms {
             peers,
             keyring,
             ingest: Flights::default(),
+            heard: Cache::new(MAX_HEARD),
             trie_key,
             slots: Slots::default(),
             typing,

@@ -19,6 +19,8 @@ pub enum LogEntry {
     Deactivated(UserNum),
     /// Account data, a device or a private receipt changed.
     User(UserNum),
+    /// Something waits in the outbox for other servers.
+    Outbox,
     /// A user of this server has read something.
     Receipt(RoomNum, UserNum),
 }

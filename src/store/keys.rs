@@ -80,6 +80,8 @@ pub enum Index {
     Alias = b'L',
     /// 0 → server: its last transaction and what that was answered.
     InboundTransaction = b'I',
+    /// 0 → position, server: an EDU that the server is to have, canonical JSON.
+    Outbox = b'E',
     /// 0 → server that could not be sent what it is to have: since when, and how often it was tried.
     Behind = b'H',
     /// 0 → room listed in the directory.
@@ -252,6 +254,11 @@ pub fn to_device(user: UserNum, device: &str) -> KeyBuilder {
 /// `devices`: a position where somebody's devices changed.
 pub fn device_change(position: Position) -> Key {
     KeyBuilder::devices(UserNum(0), Devices::Change).u64(position.0).build()
+}
+
+/// `index`: what a server is to have that was queued at a position.
+pub fn outbox(position: Position, server: &str) -> Key {
+    KeyBuilder::global(Index::Outbox).u64(position.0).tail(server.as_bytes()).build()
 }
 
 /// `rooms`: room.

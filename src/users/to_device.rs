@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use quick_cache::sync::Cache;
-use ruma::{DeviceId, OwnedDeviceId, OwnedUserId};
+use ruma::{CanonicalJsonValue, DeviceId, OwnedDeviceId, OwnedServerName, OwnedUserId, ServerName};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -31,6 +31,8 @@ const MAX_MESSAGE: usize = 64 << 10;
 const MAX_TYPE: usize = 255;
 /// One request may leave this many bytes behind, for all devices together.
 const MAX_WRITTEN: usize = 8 << 20;
+/// Messages to the devices of one server may have this many bytes together.
+const MAX_OUTGOING: usize = 1 << 20;
 /// As many messages, and bytes, may wait for a device. What comes then is lost: nobody has fetched for very long.
 const MAX_WAITING: Inbox = Inbox { messages: 20_000, bytes: 64 << 20 };
 /// Devices of which is remembered that something was sent to them.
@@ -88,9 +90,30 @@ struct Letter {
     event: Bytes,
 }
 
+/// Messages on their way to another server, each part as JSON.
+struct Outgoing {
+    server: OwnedServerName,
+    messages: String,
+    sender: String,
+    kind: String,
+}
+
+impl Outgoing {
+    /// Adds it to the commit that lands at `position`, which names it for ever.
+    fn write(self, commit: &mut Commit, position: Position) {
+        let Self { server, messages, sender, kind } = self;
+        // The keys stand in the order of the alphabet.
+        let content =
+            format!("{{\"message_id\":\"{position}\",\"messages\":{messages},\"sender\":{sender},\"type\":{kind}}}");
+        let edu = format!("{{\"content\":{content},\"edu_type\":\"m.direct_to_device\"}}");
+        commit.put(Family::Index, keys::outbox(position, server.as_str()), edu);
+    }
+}
+
 impl Users {
-    /// Sends messages to devices of this server, once on disk for all of them. A request that was answered before has
-    /// no further effect. Users and devices that aren't there are passed over, as are other servers'.
+    /// Sends messages to devices of this server, and leaves those for other servers' in the outbox, once on disk for all of
+    /// them. A request that was answered before has no further effect. Users and devices that aren't there are passed
+    /// over.
     ///
     /// # Errors
     /// 413 `M_TOO_LARGE` if it is too much.
@@ -99,6 +122,7 @@ impl Users {
             return Err(Error::invalid_param("A type has at most 255 bytes."));
         }
         let sender = self.store.intern_user(&sent.sender)?;
+        let outgoing = self.outgoing(&sent)?;
         let mut recipients = BTreeMap::new();
         for (user_id, messages) in &sent.messages {
             if self.is_local(user_id)
@@ -119,7 +143,11 @@ impl Users {
                 let letters = self.letters(&sent, &recipients)?;
                 let inboxes = self.inboxes(&letters)?;
                 self.store.commit(|position| {
-                    let mut commit = Commit::new(LogEntry::Housekeeping);
+                    let log = if outgoing.is_empty() { LogEntry::Housekeeping } else { LogEntry::Outbox };
+                    let mut commit = Commit::new(log);
+                    for letter in outgoing {
+                        letter.write(&mut commit, position);
+                    }
                     if let Some(transaction) = &transaction {
                         self.write_transaction(&mut commit, transaction, Vec::new());
                     }
@@ -132,6 +160,34 @@ impl Users {
         };
         ticket.durable().await?;
         Ok(())
+    }
+
+    /// What goes to other servers. What a server of another can't sign is refused.
+    fn outgoing(&self, sent: &ToDevice) -> Result<Vec<Outgoing>> {
+        let mut by_server: BTreeMap<&ServerName, BTreeMap<_, _>> = BTreeMap::new();
+        if self.is_local(&sent.sender) {
+            for (user_id, messages) in sent.messages.iter().filter(|(user_id, _)| !self.is_local(user_id)) {
+                by_server.entry(user_id.server_name()).or_default().insert(user_id, messages);
+            }
+        }
+        let canonical = |value: serde_json::Value| CanonicalJsonValue::try_from(value).map(|value| value.to_string());
+        let (mut outgoing, mut written) = (Vec::new(), 0);
+        for (server, messages) in by_server {
+            let messages = serde_json::to_value(messages).map_err(Error::internal)?;
+            let messages = canonical(messages)
+                .map_err(|_| Error::bad_json("Messages to users of other servers take only integers as numbers."))?;
+            written += messages.len();
+            if messages.len() > MAX_OUTGOING || written > MAX_WRITTEN {
+                return Err(Error::new(413, "M_TOO_LARGE", "This is too much to be sent to devices at once."));
+            }
+            outgoing.push(Outgoing {
+                server: server.to_owned(),
+                messages,
+                sender: CanonicalJsonValue::String(sent.sender.to_string()).to_string(),
+                kind: CanonicalJsonValue::String(sent.kind.clone()).to_string(),
+            });
+        }
+        Ok(outgoing)
     }
 
     /// What goes to which device. Under the locks of the recipients.

@@ -6,7 +6,10 @@ use std::{sync::Arc, time::Duration};
 use rand::RngExt;
 use ruma::{OwnedServerName, ServerName};
 
-use super::queue::{Item, MAX_PDUS, Queues};
+use super::{
+    devices,
+    queue::{Item, MAX_PDUS, Queues},
+};
 use crate::{
     error::Result,
     ids::{Position, RoomNum},
@@ -67,9 +70,14 @@ impl Queues {
             let wait = row.retry_ms.saturating_sub(self.app.clock.now_ms());
             self.pause(server, Duration::from_millis(wait)).await;
             let until = self.app.store.published();
-            let newest = self.newest(server, row.since)?;
+            let mut newest = self.newest(server, row.since)?;
+            newest.extend(devices::waiting(&self.app, server)?);
+            let changes = devices::changes_since(&self.app, server, row.since)?;
             let mut reached = true;
-            for events in newest.chunks(MAX_PDUS) {
+            for edus in changes.chunks(MAX_PDUS) {
+                reached = reached && self.send(server, &[], edus).await?;
+            }
+            for events in newest.chunks(MAX_PDUS).take_while(|_| reached).collect::<Vec<_>>() {
                 reached = self.send(server, events, &[]).await?;
                 if !reached {
                     break;
@@ -95,7 +103,7 @@ impl Queues {
                 continue;
             }
             let Some(head) = view.head()?.filter(|head| head.tail >= since && head.residents > 0) else { continue };
-            newest.extend(head.extremities.into_iter().map(|number| Item { room, number }));
+            newest.extend(head.extremities.into_iter().map(|number| Item::Event(room, number)));
         }
         Ok(newest)
     }
@@ -105,14 +113,24 @@ impl Queues {
         if events.is_empty() && edus.is_empty() {
             return Ok(true);
         }
-        let body = self.body(events, edus)?;
-        let first = events.first().map_or((0, 0), |item| (item.room.0, item.number.0));
-        let id = format!("{}-{}-{}", self.app.clock.now_ms(), first.0, first.1);
+        let body = self.body(server, events, edus)?;
+        let random = self.app.randomness.with(|rng| rng.random::<u64>());
+        let id = format!("{}-{random:016x}", self.app.clock.now_ms());
         let ask = Ask::put_canonical(format!("/_matrix/federation/v1/send/{}", segment(&id)), body).within(PATIENCE);
         // The semaphore is never closed.
         let _permit = self.requests.acquire().await;
         match self.app.peers.ask_raw(server, ask).await {
-            Ok(_) => Ok(true),
+            Ok(_) => {
+                let from_outbox = events.iter().filter_map(|item| match item {
+                    Item::Outbox(position) => Some(*position),
+                    Item::Event(..) => None,
+                });
+                let from_outbox: Vec<_> = from_outbox.collect();
+                if !from_outbox.is_empty() {
+                    devices::forget(&self.app, server, &from_outbox);
+                }
+                Ok(true)
+            }
             Err(error) => {
                 tracing::debug!(%error, "a server took no transaction");
                 Ok(false)
@@ -121,12 +139,17 @@ impl Queues {
     }
 
     /// A transaction in canonical JSON: the keys stand in the order of the alphabet.
-    fn body(&self, events: &[Item], edus: &[String]) -> Result<String> {
+    fn body(&self, server: &ServerName, items: &[Item], edus: &[String]) -> Result<String> {
         let snapshot = self.app.store.snapshot();
-        let mut pdus = Vec::with_capacity(events.len());
-        for Item { room, number } in events {
-            let event = self.app.rooms.view(&snapshot, *room).event(*number)?;
-            pdus.push(String::from_utf8_lossy(event.pdu_json()).into_owned());
+        let (mut pdus, mut edus) = (Vec::with_capacity(items.len()), edus.to_vec());
+        for item in items {
+            match item {
+                Item::Event(room, number) => {
+                    let event = self.app.rooms.view(&snapshot, *room).event(*number)?;
+                    pdus.push(String::from_utf8_lossy(event.pdu_json()).into_owned());
+                }
+                Item::Outbox(position) => edus.extend(devices::read(&self.app, server, *position)?),
+            }
         }
         let (origin, now) = (&self.app.config.server_name, self.app.clock.now_ms());
         let (pdus, edus) = (pdus.join(","), edus.join(","));

@@ -5,6 +5,7 @@
 //! miss it.
 
 mod destination;
+mod devices;
 mod edus;
 mod queue;
 
@@ -39,6 +40,10 @@ pub async fn follow(app: Arc<App>) -> Result<()> {
                 for (position, entry) in entries? {
                     let told = match entry {
                         LogEntry::Event(room, number) => tell(&app, &queues, position, (room, number)),
+                        LogEntry::Outbox => devices::tell_outbox(&app, &queues, position),
+                        LogEntry::User(user) | LogEntry::Deactivated(user) => {
+                            devices::tell_change(&app, &queues, position, user)
+                        }
                         LogEntry::Receipt(room, user) => edus::tell_receipt(&app, &queues, (room, position), user),
                         _ => Ok(()),
                     };
@@ -81,7 +86,7 @@ fn tell(app: &App, queues: &Arc<Queues>, position: Position, (room, number): (Ro
     for server in servers {
         let had_it_first = server == sender.server_name() && meta.vouched;
         if !had_it_first && app.peers.allows(&server) {
-            Queues::push(queues, server, position, Item { room, number });
+            Queues::push(queues, server, position, Item::Event(room, number));
         }
     }
     Ok(())

@@ -32,11 +32,13 @@ const MAX_EDUS: usize = 100;
 /// Requests at one time.
 const MAX_REQUESTS: usize = 256;
 
-/// An event that a server is to have.
+/// What a server is to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Item {
-    pub room: RoomNum,
-    pub number: EventNum,
+pub(super) enum Item {
+    /// An event.
+    Event(RoomNum, EventNum),
+    /// What stands in the outbox at a position.
+    Outbox(Position),
 }
 
 /// What one transaction carries: events, and EDUs in canonical JSON.
@@ -169,7 +171,7 @@ impl Queues {
         let mut waiting = self.lock();
         let queue = waiting.queues.get_mut(server)?;
         let items: Vec<_> = queue.items.iter().take(MAX_PDUS).copied().collect();
-        let edus: Vec<_> = queue.edus.drain(..).collect();
+        let edus: Vec<_> = queue.edus.drain(..queue.edus.len().min(MAX_EDUS - MAX_PDUS)).collect();
         if items.is_empty() && edus.is_empty() {
             waiting.queues.remove(server);
             return None;

@@ -80,7 +80,7 @@ impl<'a> Push<'a> {
                 self.tell_badge(position, user)
             }
             LogEntry::Deactivated(user) => self.look_up(user),
-            LogEntry::Profile(_) | LogEntry::Housekeeping => Ok(()),
+            LogEntry::Profile(_) | LogEntry::Outbox | LogEntry::Housekeeping => Ok(()),
         }
     }
 

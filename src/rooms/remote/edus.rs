@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Result},
     ids::{RoomNum, UserNum},
     rooms::{Rooms, receipts::ReceiptKind, rows::Membership},
+    users::to_device::{Messages, ToDevice},
 };
 
 /// How long somebody elsewhere types if nothing more is heard.
@@ -24,6 +25,15 @@ struct TypingContent {
     room_id: OwnedRoomId,
     user_id: OwnedUserId,
     typing: bool,
+}
+
+#[derive(Deserialize)]
+struct ToDeviceContent {
+    sender: OwnedUserId,
+    #[serde(rename = "type")]
+    kind: String,
+    message_id: String,
+    messages: Messages,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +55,8 @@ impl Rooms {
         let heard = match edu["edu_type"].as_str() {
             Some("m.typing") => self.hear_typing(origin, content),
             Some("m.receipt") => self.hear_receipts(origin, content).await,
+            Some("m.direct_to_device") => self.hear_to_device(origin, content).await,
+            Some("m.device_list_update" | "m.signing_key_update") => self.hear_device_change(origin, content),
             _ => Ok(()),
         };
         if let Err(error) = heard {
@@ -60,6 +72,37 @@ impl Rooms {
             false => self.typing.stop(room, &user_id),
         }
         Ok(())
+    }
+
+    async fn hear_to_device(&self, origin: &ServerName, content: &Value) -> Result<()> {
+        let ToDeviceContent { sender, kind, message_id, messages } = parse(content)?;
+        if sender.server_name() != origin {
+            return Err(Error::forbidden("The sender is not of that server."));
+        }
+        let name = (origin.to_owned(), message_id);
+        if self.heard.get(&name).is_some() {
+            return Ok(());
+        }
+        self.users.send_to_devices(ToDevice { sender, kind, messages }, None).await?;
+        self.heard.insert(name, ());
+        Ok(())
+    }
+
+    /// What changed is asked for when somebody wants it.
+    fn hear_device_change(&self, origin: &ServerName, content: &Value) -> Result<()> {
+        #[derive(Deserialize)]
+        struct Change {
+            user_id: OwnedUserId,
+        }
+        let Change { user_id } = parse(content)?;
+        if user_id.server_name() != origin {
+            return Err(Error::forbidden("The user is not of that server."));
+        }
+        // Nobody here follows who is not known here.
+        match self.store.user_num(&user_id)? {
+            Some(user) => self.users.note_device_change(user),
+            None => Ok(()),
+        }
     }
 
     async fn hear_receipts(&self, origin: &ServerName, content: &Value) -> Result<()> {

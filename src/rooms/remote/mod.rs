@@ -5,6 +5,7 @@
 
 mod accept;
 mod answers;
+mod devices;
 mod edus;
 mod invites;
 mod join;

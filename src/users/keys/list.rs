@@ -7,7 +7,7 @@ use crate::{
     error::Result,
     ids::{Position, UserNum},
     store::{
-        Commit, Family, Key, Notice, Read, Snapshot, StoreError,
+        Commit, Family, Key, LogEntry, Notice, Read, Snapshot, StoreError,
         keys::{self, Devices, KeyBuilder, read_u32, read_u64},
     },
     users::Users,
@@ -43,6 +43,24 @@ impl ListChange {
 }
 
 impl Users {
+    /// Where a user's devices or keys changed last.
+    pub fn device_list_position(&self, user: UserNum) -> Result<Position> {
+        Ok(self.store.latest().get_row(Family::Devices, &list_key(user))?.unwrap_or_default())
+    }
+
+    /// Notes that the devices or keys of a user of another server changed.
+    pub fn note_device_change(&self, user: UserNum) -> Result<()> {
+        let _lock = self.locks.user(user);
+        let change = ListChange::of(&self.store.latest(), user)?;
+        // Not awaited: who syncs meanwhile asks for keys that are as new.
+        let _ = self.store.commit(|position| {
+            let mut commit = Commit::new(LogEntry::Housekeeping);
+            change.write(&mut commit, position);
+            commit
+        });
+        Ok(())
+    }
+
     /// The users, this server's and others', whose devices or keys changed after `since`.
     pub fn device_lists_changed(&self, snapshot: &Snapshot<'_>, since: Position) -> Result<Vec<UserNum>> {
         let until = snapshot.position();

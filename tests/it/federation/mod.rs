@@ -1,5 +1,6 @@
 //! Servers among others: each test starts some that speak TLS to each other, or one and peers of the test's own.
 
+mod devices;
 mod discovery;
 mod hostile;
 mod identity;
