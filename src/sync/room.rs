@@ -87,7 +87,7 @@ pub(super) fn write(
         add_farewell(sync, reader, (farewell, roots.end), (&mut chunk, &mut state))?;
     }
     let nothing = chunk.events.is_empty() && !chunk.limited && state.events.is_empty();
-    if nothing && !new_to_client && stretch.farewell.is_none() && !extras.is_news(stretch.since) {
+    if nothing && stretch.joined && !new_to_client && !extras.is_news(stretch.since) {
         return Ok(false);
     }
 

@@ -91,7 +91,10 @@ async fn an_invite_reaches_another_server_and_is_accepted_or_declined() {
 
     let answer = alice.post("/v3/createRoom", body).await.ok();
     let other = TestRoom { id: answer["room_id"].as_str().unwrap().try_into().unwrap() };
+    let token = bob.get("/v3/sync?timeout=0").await.ok()["next_batch"].as_str().unwrap().to_owned();
     bob.post(&other.path("/leave"), json!({})).await.ok();
+    let sync = bob.get(&format!("/v3/sync?timeout=0&since={token}")).await.ok();
+    assert!(sync["rooms"]["leave"][other.id.as_str()].is_object(), "his other devices hear of it: {sync}");
     until("alice hears no", async || (membership(&alice, &other, "@bob:b.test").await == "leave").then_some(())).await;
     bob.post(&other.path("/forget"), json!({})).await.ok();
     let sync = bob.get("/v3/sync").await.ok();
