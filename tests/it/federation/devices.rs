@@ -73,7 +73,10 @@ async fn messages_reach_devices_of_other_servers_also_after_they_were_away() {
     b.restart().await;
     let bob = bob.at(b.base_url());
     // It speaks up, and so is known to be back.
-    bob.get("/v3/profile/@alice:a.test").await.ok();
+    until("bob reaches alice's server", async || {
+        (bob.get("/v3/profile/@alice:a.test").await.status == 200).then_some(())
+    })
+    .await;
     until("bob's device has all", async || {
         let events = events_to_device(&bob, "").await;
         let numbers: Vec<_> = events.iter().filter_map(|event| event["content"]["n"].as_u64()).collect();
