@@ -31,48 +31,48 @@ async function begin(person) {
 }
 
 export async function encryption({ step, server }) {
-  const [ofDora, ofNewDora] = [callbacks(), callbacks()];
-  let dora;
+  const [ofFreya, ofNewFreya] = [callbacks(), callbacks()];
+  let freya;
   let emil;
-  let doraCrypto;
+  let freyaCrypto;
   let emilCrypto;
   let fresh;
   let room;
 
-  const devicesOfDora = async () => (await emilCrypto.getUserDeviceInfo([dora.userId])).get(dora.userId) ?? new Map();
+  const devicesOfFreya = async () => (await emilCrypto.getUserDeviceInfo([freya.userId])).get(freya.userId) ?? new Map();
 
-  await step("Dora and Emil have keys, and Dora a recovery key and a backup", async () => {
-    dora = await Person.register(server.url, "dora", PASSWORD, { cryptoCallbacks: ofDora.cryptoCallbacks });
+  await step("Freya and Emil have keys, and Freya a recovery key and a backup", async () => {
+    freya = await Person.register(server.url, "freya", PASSWORD, { cryptoCallbacks: ofFreya.cryptoCallbacks });
     emil = await Person.register(server.url, "emil", PASSWORD);
-    [doraCrypto, emilCrypto] = [await begin(dora), await begin(emil)];
+    [freyaCrypto, emilCrypto] = [await begin(freya), await begin(emil)];
     // The first upload of cross-signing keys needs no password.
-    await doraCrypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: (upload) => upload(null) });
-    const recovery = await doraCrypto.createRecoveryKeyFromPassphrase();
-    ofNewDora.given.key = recovery.privateKey;
+    await freyaCrypto.bootstrapCrossSigning({ authUploadDeviceSigningKeys: (upload) => upload(null) });
+    const recovery = await freyaCrypto.createRecoveryKeyFromPassphrase();
+    ofNewFreya.given.key = recovery.privateKey;
     const createSecretStorageKey = async () => recovery;
-    await doraCrypto.bootstrapSecretStorage({ createSecretStorageKey, setupNewKeyBackup: true });
-    await until("the backup is in use", () => doraCrypto.getActiveSessionBackupVersion());
+    await freyaCrypto.bootstrapSecretStorage({ createSecretStorageKey, setupNewKeyBackup: true });
+    await until("the backup is in use", () => freyaCrypto.getActiveSessionBackupVersion());
   });
 
   await step("they talk in an encrypted room", async () => {
-    const made = await dora.client.createRoom({ invite: [emil.userId], initial_state: [ENCRYPTION] });
+    const made = await freya.client.createRoom({ invite: [emil.userId], initial_state: [ENCRYPTION] });
     room = made.room_id;
     await until("Emil is invited", () => emil.membership(room) === "invite");
     await emil.client.joinRoom(room);
-    await until("Dora sees Emil", () => dora.room(room)?.getMember(emil.userId)?.membership === "join");
+    await until("Freya sees Emil", () => freya.room(room)?.getMember(emil.userId)?.membership === "join");
     await until("Emil is in", () => emil.membership(room) === "join");
-    await dora.send(room, "for your eyes only");
+    await freya.send(room, "for your eyes only");
     await until("Emil reads it", () => reads(emil, room, "for your eyes only"));
     await emil.send(room, "for yours as well");
-    await until("Dora reads the answer", () => reads(dora, room, "for yours as well"));
+    await until("Freya reads the answer", () => reads(freya, room, "for yours as well"));
   });
 
   await step("a new device reads all of it by the recovery key, and Emil sees that it is hers", async () => {
     await until("both sessions are in the backup", async () => {
       // The SDK remembers what the server said first.
-      return (await dora.client.http.authedRequest("GET", "/room_keys/version")).count >= 2;
+      return (await freya.client.http.authedRequest("GET", "/room_keys/version")).count >= 2;
     });
-    fresh = await Person.login(server.url, "dora", PASSWORD, { cryptoCallbacks: ofNewDora.cryptoCallbacks });
+    fresh = await Person.login(server.url, "freya", PASSWORD, { cryptoCallbacks: ofNewFreya.cryptoCallbacks });
     const crypto = await begin(fresh);
     await crypto.loadSessionBackupPrivateKeyFromSecretStorage();
     const { imported } = await crypto.restoreKeyBackup();
@@ -81,16 +81,16 @@ export async function encryption({ step, server }) {
     await until("it reads the second", () => reads(fresh, room, "for yours as well"));
     await crypto.bootstrapCrossSigning({});
     const device = fresh.client.getDeviceId();
-    await until("Emil sees that Dora signed it", async () => {
-      return (await emilCrypto.getDeviceVerificationStatus(dora.userId, device))?.signedByOwner;
+    await until("Emil sees that Freya signed it", async () => {
+      return (await emilCrypto.getDeviceVerificationStatus(freya.userId, device))?.signedByOwner;
     });
 
     await fresh.send(room, "from another device");
     await until("Emil reads from it", () => reads(emil, room, "from another device"));
-    await until("the first device does too", () => reads(dora, room, "from another device"));
-    await dora.client.logout(true);
+    await until("the first device does too", () => reads(freya, room, "from another device"));
+    await freya.client.logout(true);
     await until("Emil learns that the first device is gone", async () => {
-      return !(await devicesOfDora()).has(dora.client.getDeviceId());
+      return !(await devicesOfFreya()).has(freya.client.getDeviceId());
     });
     await emil.send(room, "to the one that is left");
     await until("it reads that", () => reads(fresh, room, "to the one that is left"));
@@ -101,13 +101,13 @@ export async function encryption({ step, server }) {
     const crypto = fresh.client.getCrypto();
     equal(await crypto.isDehydrationSupported(), true);
     await crypto.startDehydration();
-    await until("Emil knows of it", async () => (await devicesOfDora()).size === 2);
+    await until("Emil knows of it", async () => (await devicesOfFreya()).size === 2);
     await fresh.client.logout(true);
-    await until("it is her only device", async () => (await devicesOfDora()).size === 1);
+    await until("it is her only device", async () => (await devicesOfFreya()).size === 1);
     await emil.send(room, "while you slept");
     const again = callbacks();
-    again.given.key = ofNewDora.given.key;
-    const awake = await Person.login(server.url, "dora", PASSWORD, { cryptoCallbacks: again.cryptoCallbacks });
+    again.given.key = ofNewFreya.given.key;
+    const awake = await Person.login(server.url, "freya", PASSWORD, { cryptoCallbacks: again.cryptoCallbacks });
     const awakeCrypto = await begin(awake);
     await awakeCrypto.bootstrapCrossSigning({});
     await awakeCrypto.startDehydration();
