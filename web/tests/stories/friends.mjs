@@ -176,7 +176,7 @@ export const stories = {
     await field.fill("@somebody:elsewhere.example");
     await ron.page.getByText("elsewhere.example is another server").waitFor();
     await ron.page.goto(toUser("@nobody:localhost"));
-    await ron.page.getByText("There is nobody of this ID").waitFor();
+    await ron.page.getByText("Nobody has this ID").waitFor();
     assert.deepEqual(ron.faults, []);
   },
 
