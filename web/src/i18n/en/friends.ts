@@ -75,7 +75,7 @@ export const friends = {
     send: "Send",
     yourself: "That’s you. Give your link to others instead.",
     unknown: "There is nobody called {id}.",
-    elsewhere: "{server} is another server, and nobody there can be reached from here.",
+    elsewhere: "{server} is another server: it can’t be reached from here, or nobody there has this name.",
     wantsNone: "{name} wants no requests at the moment.",
     yourLink: "Your link",
     yourLinkText: "Whoever opens it, or scans the code, can add you.",

@@ -78,7 +78,7 @@ export const friends: Translation<typeof english> = {
     send: "Envoyer",
     yourself: "C’est vous. Donnez plutôt votre lien aux autres.",
     unknown: "Personne ne s’appelle {id}.",
-    elsewhere: "{server} est un autre serveur, et personne n’y est joignable d’ici.",
+    elsewhere: "{server} est un autre serveur : il n’est pas joignable d’ici, ou personne n’y porte ce nom.",
     wantsNone: "{name} ne souhaite pas de demandes en ce moment.",
     yourLink: "Votre lien",
     yourLinkText: "Qui l’ouvre, ou scanne le code, peut vous ajouter.",
