@@ -1,5 +1,7 @@
 //! Spaces and what is below them.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::common::{TestClient, TestServer, encode};
@@ -36,18 +38,20 @@ fn names(page: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_tree_is_told_depth_first_in_the_order_of_its_children() {
-    let server = TestServer::start().await;
+    let server = TestServer::builder().manual_clock().start().await;
     let (alice, bob) = (server.register("alice").await, server.register("bob").await);
     let top = space(&alice, "top").await;
     let (inner, deep) = (space(&alice, "inner").await, room(&alice, "deep").await);
     let (early, late, first, second) =
         (room(&alice, "early").await, room(&alice, "late").await, room(&alice, "first").await, room(&alice, "b").await);
     add(&alice, &top, &early, via()).await;
+    server.advance(Duration::from_millis(1));
     add(&alice, &top, &late, json!({ "via": ["localhost"], "order": "" })).await;
     add(&alice, &top, &second, json!({ "via": ["localhost"], "order": "b" })).await;
     add(&alice, &top, &inner, json!({ "via": ["localhost"], "order": "a" })).await;
     add(&alice, &top, &first, json!({ "via": ["localhost"], "order": " " })).await;
     add(&alice, &inner, &deep, via()).await;
+    server.advance(Duration::from_millis(1));
     // It has a parent already, and that is its own parent's parent too.
     add(&alice, &inner, &top, via()).await;
     add(&alice, &inner, &early, via()).await;

@@ -9,11 +9,12 @@ use crate::common::{TestServer, encode};
 
 #[tokio::test]
 async fn an_edited_message_is_told_with_its_newest_edit_on_every_road() {
-    let server = TestServer::start().await;
+    let server = TestServer::builder().manual_clock().start().await;
     let (room, alice, bob) = pair(&server).await;
     let original = room.say(&alice, "t", "frist").await;
     assert_eq!(event(&room, &bob, &original).await["unsigned"].get("m.relations"), None);
     edit(&room, &alice, &original, "firts").await;
+    server.advance(Duration::from_millis(1));
     let newest = edit(&room, &alice, &original, "first").await;
 
     let seen = event(&room, &bob, &original).await;
