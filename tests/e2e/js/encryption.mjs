@@ -109,6 +109,7 @@ export async function encryption({ step, server }) {
     again.given.key = ofNewFreya.given.key;
     const awake = await Person.login(server.url, "freya", PASSWORD, { cryptoCallbacks: again.cryptoCallbacks });
     const awakeCrypto = await begin(awake);
+    await until("the new device knows who she is", () => awakeCrypto.userHasCrossSigningKeys(awake.userId, true));
     await awakeCrypto.bootstrapCrossSigning({});
     await awakeCrypto.startDehydration();
     await until("she reads it", () => reads(awake, room, "while you slept"));
