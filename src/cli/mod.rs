@@ -18,6 +18,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    app::App,
+    clock::{Clock, Randomness},
     config::{Config, Overrides},
     store::{Store, StoreOptions},
 };
@@ -146,6 +148,17 @@ fn closed_store(config: &Config) -> Result<Store, Box<dyn Error>> {
         return Err(format!("there is no database in {}", config.data_dir.display()).into());
     }
     Ok(Store::open(&config.data_dir, StoreOptions::default())?)
+}
+
+/// Does something with the server of a database that is in nobody's hands, without serving it.
+fn with_app(config: Config, act: impl AsyncFnOnce(&App) -> Result<(), Box<dyn Error>>) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let app = App::build(config, Clock::System, Randomness::from_system())?;
+        let outcome = act(&app).await;
+        app.store.close();
+        outcome
+    })
 }
 
 /// The sentence without the errcode, which means nothing on the command line.

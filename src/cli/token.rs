@@ -4,10 +4,9 @@ use std::error::Error;
 
 use clap::Subcommand;
 
-use super::explain;
+use super::{explain, with_app};
 use crate::{
     app::App,
-    clock::{Clock, Randomness},
     config::{Config, RegistrationMode},
     users::RegistrationToken,
 };
@@ -40,13 +39,7 @@ pub enum TokenCommand {
 
 /// Opens the database, which a running server would hold, and does it.
 pub fn run(config: Config, command: TokenCommand) -> Result<(), Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let app = App::build(config, Clock::System, Randomness::from_system())?;
-        let outcome = execute(&app, command).await;
-        app.store.close();
-        outcome
-    })
+    with_app(config, async |app| execute(app, command).await)
 }
 
 async fn execute(app: &App, command: TokenCommand) -> Result<(), Box<dyn Error>> {

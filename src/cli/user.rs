@@ -5,14 +5,8 @@ use std::{error::Error, io};
 use clap::{Args, Subcommand};
 use ruma::OwnedUserId;
 
-use super::explain;
-use crate::{
-    app::App,
-    clock::{Clock, Randomness},
-    config::Config,
-    ids,
-    users::NewAccount,
-};
+use super::{explain, with_app};
+use crate::{app::App, clock::Randomness, config::Config, ids, users::NewAccount};
 
 /// Letters and digits of a password that is made up here.
 const GENERATED_LENGTH: usize = 20;
@@ -89,23 +83,16 @@ impl Password {
 
 /// Opens the database, which a running server would hold, and does it.
 pub fn run(config: Config, command: UserCommand) -> Result<(), Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let randomness = Randomness::from_system();
-    runtime.block_on(async {
-        let app = App::build(config, Clock::System, randomness.clone())?;
-        let outcome = execute(&app, &randomness, command).await;
-        app.store.close();
-        outcome
-    })
+    with_app(config, async |app| execute(app, command).await)
 }
 
-async fn execute(app: &App, randomness: &Randomness, command: UserCommand) -> Result<(), Box<dyn Error>> {
+async fn execute(app: &App, command: UserCommand) -> Result<(), Box<dyn Error>> {
     let users = &app.users;
     match command {
         UserCommand::Create { name, admin, password } => {
             let user_id = users.new_user_id(&name).map_err(explain)?;
             users.check_available(&user_id).map_err(explain)?;
-            let password = password.read(randomness)?;
+            let password = password.read(&app.randomness)?;
             let text = Some(password.text.as_str());
             let new = NewAccount { user_id: user_id.clone(), password: text, admin, guest: false, token: None };
             users.create_account(new).await.map_err(explain)?;
@@ -117,7 +104,7 @@ async fn execute(app: &App, randomness: &Randomness, command: UserCommand) -> Re
             if !users.is_active(user)? {
                 return Err(format!("{user_id} was deactivated").into());
             }
-            let password = password.read(randomness)?;
+            let password = password.read(&app.randomness)?;
             users.set_password(user, &password.text).await.map_err(explain)?;
             users.delete_other_devices(user, None).await?;
             println!("{user_id} has a new password and is logged out everywhere");
