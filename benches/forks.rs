@@ -2,25 +2,21 @@
 //! kicks, judged and resolved; and, beside it, a message in the same room without a fork. All must depend on what the
 //! branches differ in, not on how many members the room has.
 
+mod common;
+
 use std::{cell::RefCell, sync::Arc};
 
+use common::{Core, open_room};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
-use ruma::{OwnedEventId, OwnedUserId, RoomVersionId, server_name};
+use ruma::{OwnedEventId, OwnedUserId, server_name};
 use salon::{
-    app::App,
-    clock::{Clock, Randomness},
-    config::Config,
     event::{Draft, DraftRoom, Pdu, Seal, SigningKey, check_content},
     ids::RoomNum,
-    rooms::{
-        NewEvent, RoomGuard,
-        create::{NewRoom, Preset},
-    },
+    rooms::{NewEvent, RoomGuard},
     state::{auth, trie::NodeHash},
     store::{Family, Read, keys},
 };
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
 
 const MEMBERS: [usize; 3] = [100, 10_000, 50_000];
 /// State events of both branches together that the other one doesn't know.
@@ -30,12 +26,10 @@ const GROUP: usize = 500;
 
 /// A room of many members: Alice made it, Bob may ban.
 struct BigRoom {
-    runtime: Runtime,
-    app: Arc<App>,
+    core: Core,
     room: RoomNum,
     key: SigningKey,
     rounds: u64,
-    _folder: tempfile::TempDir,
 }
 
 fn user(name: impl std::fmt::Display) -> OwnedUserId {
@@ -56,20 +50,14 @@ struct Move {
 
 impl BigRoom {
     fn new(members: usize) -> Self {
-        let runtime = Runtime::new().expect("a runtime");
-        let folder = tempfile::tempdir().expect("a folder");
-        let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
-        let app = runtime
-            .block_on(async { App::build(config, Clock::System, Randomness::seeded(1)) })
-            .expect("the server starts");
-        let mut new = NewRoom::new(user("alice"), RoomVersionId::V12, Preset::PublicChat);
+        let core = Core::start();
+        let mut new = open_room(&user("alice"));
         new.power_levels = content(&json!({ "users": { user("bob").as_str(): 50 } }));
-        let room_id = runtime.block_on(app.rooms.create(new)).expect("the room is made");
-        let room = app.rooms.number(&room_id).expect("the room is there");
-        let key = app.store.latest().get(Family::Meta, &keys::meta("signing_key")).expect("read").expect("a key");
+        let room = core.create(new);
+        let key = core.app.store.latest().get(Family::Meta, &keys::meta("signing_key")).expect("read").expect("a key");
         let key = SigningKey::from_bytes(&key).expect("a key");
-        let big = Self { runtime, app, room, key, rounds: 0, _folder: folder };
-        big.runtime.block_on(big.fill(members));
+        let big = Self { core, room, key, rounds: 0 };
+        big.core.runtime.block_on(big.fill(members));
         big
     }
 
@@ -78,7 +66,7 @@ impl BigRoom {
         for (number, name) in names.enumerate() {
             let joined = content(&json!({ "membership": "join" }));
             let join = NewEvent::state(name.clone(), "m.room.member", name.as_str(), joined);
-            let appended = self.app.rooms.lock(self.room).await.expect("free").append(join).expect("joins");
+            let appended = self.core.app.rooms.lock(self.room).await.expect("free").append(join).expect("joins");
             if number.is_multiple_of(GROUP) {
                 appended.durable().await.expect("written");
             }
@@ -94,7 +82,7 @@ impl BigRoom {
             state_key: Some(step.state_key),
             content: content(&step.content),
             redacts: None,
-            origin_server_ts: self.app.clock.now_ms(),
+            origin_server_ts: self.core.app.clock.now_ms(),
         };
         let rules = guard.rules();
         let (depth, auth_events) = guard.with_view(|view| {
@@ -116,8 +104,8 @@ impl BigRoom {
     fn fork(&mut self, conflicting: usize) -> Arc<Pdu> {
         self.rounds += 1;
         let rounds = self.rounds;
-        self.runtime.block_on(async {
-            let mut guard = self.app.rooms.lock(self.room).await.expect("free");
+        self.core.runtime.block_on(async {
+            let mut guard = self.core.app.rooms.lock(self.room).await.expect("free");
             let message = NewEvent::message(user("alice"), "m.room.message", content(&json!({ "body": rounds })));
             let base = guard.append(message).expect("sent").pdu.event_id().clone();
             let (mut left, mut right) = (base.clone(), base);
@@ -132,15 +120,15 @@ impl BigRoom {
     }
 
     fn deliver(&self, pdu: Arc<Pdu>) {
-        self.runtime.block_on(async {
-            let mut guard = self.app.rooms.lock(self.room).await.expect("free");
+        self.core.runtime.block_on(async {
+            let mut guard = self.core.app.rooms.lock(self.room).await.expect("free");
             drop(guard.append_signed(pdu).expect("delivered"));
         });
     }
 
     fn say(&self) {
-        self.runtime.block_on(async {
-            let mut guard = self.app.rooms.lock(self.room).await.expect("free");
+        self.core.runtime.block_on(async {
+            let mut guard = self.core.app.rooms.lock(self.room).await.expect("free");
             let message = NewEvent::message(user("alice"), "m.room.message", content(&json!({ "body": "hello" })));
             drop(guard.append(message).expect("sent"));
         });

@@ -1,24 +1,20 @@
 //! What searching costs: 100,000 messages in 50 rooms, of words as unequally frequent as those of a language.
 
-use std::sync::Arc;
+mod common;
 
+use common::{Core, open_room};
 use criterion::{Criterion, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use ruma::{CanonicalJsonObject, OwnedUserId, RoomVersionId, owned_device_id};
 use salon::{
-    app::App,
-    clock::{Clock, Randomness},
-    config::Config,
     ids::RoomNum,
     rooms::{
         NewEvent,
-        create::{NewRoom, Preset},
         search::{Field, Order, SearchRequest},
     },
-    users::{Restrictions, Session, filters::RoomEventFilter},
+    users::{Session, filters::RoomEventFilter},
 };
 use serde_json::json;
-use tokio::{runtime::Runtime, task::JoinSet};
+use tokio::task::JoinSet;
 
 const MESSAGES: usize = 100_000;
 const ROOMS: usize = 50;
@@ -29,45 +25,25 @@ const WORDS: usize = 20_000;
 const WORDS_OF_MESSAGE: usize = 12;
 
 struct Server {
-    runtime: Runtime,
-    app: Arc<App>,
+    core: Core,
     session: Session,
-    _folder: tempfile::TempDir,
 }
 
 impl Server {
     fn start() -> Self {
-        let runtime = Runtime::new().expect("a runtime");
-        let folder = tempfile::tempdir().expect("a folder");
-        let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
-        let app = runtime
-            .block_on(async { App::build(config, Clock::System, Randomness::seeded(1)) })
-            .expect("the server starts");
-        let user_id: OwnedUserId = "@searcher:localhost".try_into().expect("a user ID");
-        let user = app.store.intern_user(&user_id).expect("a number");
-        let session = Session {
-            user_id,
-            user,
-            device_id: owned_device_id!("BENCH"),
-            is_guest: false,
-            restrictions: Restrictions::default(),
-            token: Default::default(),
-        };
-        let server = Self { runtime, app, session, _folder: folder };
-        server.runtime.block_on(server.fill());
+        let core = Core::start();
+        let session = core.session("searcher");
+        let server = Self { core, session };
+        server.core.runtime.block_on(server.fill());
         server
     }
 
     async fn fill(&self) {
-        self.app.start();
+        self.core.app.start();
         let mut rooms = Vec::new();
         for _ in 0..ROOMS {
-            let new = NewRoom {
-                creation_content: CanonicalJsonObject::new(),
-                ..NewRoom::new(self.session.user_id.clone(), RoomVersionId::V12, Preset::PublicChat)
-            };
-            let room_id = self.app.rooms.create(new).await.expect("a room");
-            rooms.push(self.app.rooms.number(&room_id).expect("its number"));
+            let room_id = self.core.app.rooms.create(open_room(&self.session.user_id)).await.expect("a room");
+            rooms.push(self.core.app.rooms.number(&room_id).expect("its number"));
         }
         let mut random = StdRng::seed_from_u64(1);
         for _ in 0..MESSAGES / AT_ONCE {
@@ -78,7 +54,7 @@ impl Server {
                 let content = json!({ "msgtype": "m.text", "body": body.join(" ") }).to_string();
                 let content = salon::event::check_content(&content).expect("content");
                 let event = NewEvent::message(self.session.user_id.clone(), "m.room.message", content);
-                let app = self.app.clone();
+                let app = self.core.app.clone();
                 tasks.spawn(async move { app.rooms.send(room, event).await.expect("sent") });
             }
             tasks.join_all().await;
@@ -86,7 +62,7 @@ impl Server {
         let begun = std::time::Instant::now();
         let mut waits = 0;
         while self.search("w1", Order::Recent) == 0 || waits < 2 {
-            self.app.rooms.search_caught_up().await;
+            self.core.app.rooms.search_caught_up().await;
             waits += 1;
         }
         eprintln!("caught up {:?} after the last message", begun.elapsed());
@@ -102,8 +78,9 @@ impl Server {
             limit: 10,
             from: None,
         };
-        let snapshot = self.app.store.snapshot();
-        let results = self.app.rooms.search(&snapshot, &self.app.users, &self.session, &request).expect("an answer");
+        let snapshot = self.core.app.store.snapshot();
+        let results =
+            self.core.app.rooms.search(&snapshot, &self.core.app.users, &self.session, &request).expect("an answer");
         results.events.len()
     }
 }

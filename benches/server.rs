@@ -1,67 +1,45 @@
 //! What a server's core costs without HTTP: appending events alone and many at once, and a sync of a user in few
 //! and in many rooms of which one changed. The second must not depend on the number of rooms.
 
-use std::{sync::Arc, time::Duration};
+mod common;
 
+use std::time::Duration;
+
+use common::{Core, open_room};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ruma::{
-    CanonicalJsonObject, CanonicalJsonValue, EventId, OwnedEventId, OwnedUserId, RoomVersionId, owned_device_id,
-};
+use ruma::{CanonicalJsonObject, CanonicalJsonValue, EventId, OwnedEventId};
 use salon::{
-    app::App,
-    clock::{Clock, Randomness},
-    config::Config,
     ids::RoomNum,
     rooms::{
         NewEvent,
-        create::{NewRoom, Preset},
         history::Stretch,
         select::EventSelector,
         timeline::{Direction, Point},
     },
     sync::{Request, SyncToken, sync},
     users::{
-        Restrictions, Session,
+        Session,
         filters::{Filter, RoomEventFilter},
     },
 };
-use tokio::runtime::Runtime;
 
 /// Events that are sent at once in the grouped case.
 const GROUP: usize = 128;
 
 struct Server {
-    runtime: Runtime,
-    app: Arc<App>,
+    core: Core,
     session: Session,
-    _folder: tempfile::TempDir,
 }
 
 impl Server {
     fn start() -> Self {
-        let runtime = Runtime::new().expect("a runtime");
-        let folder = tempfile::tempdir().expect("a folder");
-        let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
-        let app = runtime
-            .block_on(async { App::build(config, Clock::System, Randomness::seeded(1)) })
-            .expect("the server starts");
-        let user_id: OwnedUserId = "@alice:localhost".try_into().expect("a user ID");
-        let user = app.store.intern_user(&user_id).expect("a number");
-        let session = Session {
-            user_id,
-            user,
-            device_id: owned_device_id!("BENCH"),
-            is_guest: false,
-            token: Default::default(),
-            restrictions: Restrictions::default(),
-        };
-        Self { runtime, app, session, _folder: folder }
+        let core = Core::start();
+        let session = core.session("alice");
+        Self { core, session }
     }
 
     fn room(&self) -> RoomNum {
-        let new = NewRoom::new(self.session.user_id.clone(), RoomVersionId::V12, Preset::PublicChat);
-        let room_id = self.runtime.block_on(self.app.rooms.create(new)).expect("the room is made");
-        self.app.rooms.number(&room_id).expect("the room is there")
+        self.core.create(open_room(&self.session.user_id))
     }
 
     fn message(&self) -> NewEvent {
@@ -82,7 +60,7 @@ impl Server {
     }
 
     fn send(&self, room: RoomNum, event: NewEvent) -> OwnedEventId {
-        self.runtime.block_on(self.app.rooms.send(room, event)).expect("sent")
+        self.core.runtime.block_on(self.core.app.rooms.send(room, event)).expect("sent")
     }
 
     fn sync(&self, since: Option<SyncToken>) -> (Vec<u8>, SyncToken) {
@@ -93,7 +71,7 @@ impl Server {
             use_state_after: false,
             timeout: Duration::ZERO,
         };
-        let answer = self.runtime.block_on(sync(&self.app, &self.session, &request)).expect("an answer");
+        let answer = self.core.runtime.block_on(sync(&self.core.app, &self.session, &request)).expect("an answer");
         let parsed: serde_json::Value = serde_json::from_slice(&answer).expect("JSON");
         let token = parsed["next_batch"].as_str().and_then(|token| token.parse().ok()).expect("a token");
         (answer, token)
@@ -105,16 +83,16 @@ fn append(criterion: &mut Criterion) {
     let room = server.room();
     let mut group = criterion.benchmark_group("append");
     group.bench_function("alone", |bench| {
-        bench.iter(|| server.runtime.block_on(server.app.rooms.send(room, server.message())).expect("sent"));
+        bench.iter(|| server.core.runtime.block_on(server.core.app.rooms.send(room, server.message())).expect("sent"));
     });
     let rooms: Vec<RoomNum> = (0..8).map(|_| server.room()).collect();
     group.throughput(Throughput::Elements(GROUP as u64));
     group.bench_function("grouped", |bench| {
         bench.iter(|| {
-            server.runtime.block_on(async {
+            server.core.runtime.block_on(async {
                 let mut tasks = tokio::task::JoinSet::new();
                 for index in 0..GROUP {
-                    let (app, event, room) = (server.app.clone(), server.message(), rooms[index % rooms.len()]);
+                    let (app, event, room) = (server.core.app.clone(), server.message(), rooms[index % rooms.len()]);
                     tasks.spawn(async move { app.rooms.send(room, event).await });
                 }
                 for sent in tasks.join_all().await {
@@ -135,7 +113,7 @@ fn sync_of_one_changed_room(criterion: &mut Criterion) {
             server.room();
         }
         let (_, before) = server.sync(None);
-        server.runtime.block_on(server.app.rooms.send(first, server.message())).expect("sent");
+        server.core.runtime.block_on(server.core.app.rooms.send(first, server.message())).expect("sent");
         group.bench_with_input(BenchmarkId::from_parameter(rooms), &before, |bench, before| {
             bench.iter(|| server.sync(Some(*before)));
         });
@@ -157,14 +135,14 @@ fn page_with_relations(criterion: &mut Criterion) {
         let server = Server::start();
         let room = server.room();
         let parents: Vec<_> = (0..100).map(|_| server.send(room, server.message())).collect();
-        let end = Point::after(server.app.store.published());
+        let end = Point::after(server.core.app.store.published());
         for parent in &parents {
             for number in 0..each {
                 server.send(room, server.relating(rel_type, parent, number));
             }
         }
-        let snapshot = server.app.store.snapshot();
-        let room_id = server.app.store.room_id(room).expect("a room ID");
+        let snapshot = server.core.app.store.snapshot();
+        let room_id = server.core.app.store.room_id(room).expect("a room ID");
         let filter = RoomEventFilter::default();
         let stretch = Stretch {
             from: end,
@@ -175,7 +153,7 @@ fn page_with_relations(criterion: &mut Criterion) {
         };
         group.bench_function(name, |bench| {
             bench.iter(|| {
-                let pages = server.app.rooms.pages(&snapshot, &server.app.users, &server.session, &room_id);
+                let pages = server.core.app.rooms.pages(&snapshot, &server.core.app.users, &server.session, &room_id);
                 let mut history = pages.expect("a history");
                 let page = history.walk(&stretch).expect("a page");
                 assert_eq!(page.events.len(), 100);

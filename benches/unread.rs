@@ -1,53 +1,42 @@
 //! What counting costs: a message in a room of 5,000 members, for each of those who wait for it. Their syncs whole, and
 //! of that the counting alone, by the rules that most share and by rules of their own.
 
+mod common;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use common::{Core, open_room};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use ruma::{CanonicalJsonObject, OwnedUserId, RoomVersionId, UserId, owned_device_id, push::Action};
+use ruma::{CanonicalJsonObject, push::Action};
 use salon::{
     app::App,
-    clock::{Clock, Randomness},
-    config::Config,
     ids::{Position, RoomNum, UserNum},
     push::{Kind, Place, Rule},
-    rooms::{
-        NewEvent,
-        create::{NewRoom, Preset},
-    },
+    rooms::NewEvent,
     sync::{Request, SyncToken, sync},
-    users::{Restrictions, Session, filters::Filter},
+    users::{Session, filters::Filter},
 };
-use tokio::runtime::Runtime;
 
 const MEMBERS: usize = 5_000;
 /// How many of them wait for the message.
 const WAITING: usize = 500;
 
 struct Server {
-    runtime: Runtime,
-    app: Arc<App>,
+    core: Core,
     room: RoomNum,
     members: Vec<Session>,
-    _folder: tempfile::TempDir,
 }
 
 impl Server {
     /// A server with a room of many members.
     fn start() -> Self {
-        let runtime = Runtime::new().expect("a runtime");
-        let folder = tempfile::tempdir().expect("a folder");
-        let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
-        let app = runtime
-            .block_on(async { App::build(config, Clock::System, Randomness::seeded(1)) })
-            .expect("the server starts");
-        let members: Vec<Session> = (0..MEMBERS).map(|n| session(&app, n)).collect();
-        let room_id = runtime.block_on(app.rooms.create(new_room(&members[0].user_id))).expect("the room is made");
-        let room = app.rooms.number(&room_id).expect("the room is there");
-        let server = Self { runtime, app, room, members, _folder: folder };
+        let core = Core::start();
+        let members: Vec<Session> = (0..MEMBERS).map(|n| core.session(&format!("member{n}"))).collect();
+        let room = core.create(open_room(&members[0].user_id));
+        let server = Self { core, room, members };
         server.for_each_member(1..=MEMBERS - 1, |app, member| async move {
             let content = object(&[("membership", "join")]);
             let key = member.user_id.as_str();
@@ -63,17 +52,17 @@ impl Server {
         which: std::ops::RangeInclusive<usize>,
         each: impl Fn(Arc<App>, Session) -> F,
     ) {
-        self.runtime.block_on(async {
+        self.core.runtime.block_on(async {
             let mut tasks = tokio::task::JoinSet::new();
             for member in &self.members[which] {
-                tasks.spawn(each(self.app.clone(), member.clone()));
+                tasks.spawn(each(self.core.app.clone(), member.clone()));
             }
             tasks.join_all().await;
         });
     }
 
     fn send(&self, event: NewEvent) {
-        self.runtime.block_on(self.app.rooms.send(self.room, event)).expect("sent");
+        self.core.runtime.block_on(self.core.app.rooms.send(self.room, event)).expect("sent");
     }
 
     fn say(&self) {
@@ -89,19 +78,19 @@ impl Server {
             use_state_after: false,
             timeout: Duration::ZERO,
         };
-        let answer = self.runtime.block_on(sync(&self.app, member, &request)).expect("an answer");
+        let answer = self.core.runtime.block_on(sync(&self.core.app, member, &request)).expect("an answer");
         assert!(answer.len() > 500, "the message is told");
     }
 
     fn token(&self) -> SyncToken {
-        let live = self.app.store.live();
-        let position = self.app.store.published();
+        let live = self.core.app.store.live();
+        let position = self.core.app.store.published();
         SyncToken { position, boot: live.boot_id(), moment: live.moment(), to_device: position }
     }
 
     fn count(&self, user: UserNum) {
-        let snapshot = self.app.store.snapshot();
-        let unread = self.app.rooms.unread(&snapshot, user, (self.room, Position(0))).expect("counts");
+        let snapshot = self.core.app.store.snapshot();
+        let unread = self.core.app.rooms.unread(&snapshot, user, (self.room, Position(0))).expect("counts");
         assert!(unread.changed > Position(0));
     }
 
@@ -119,23 +108,6 @@ impl Server {
         }
         taken
     }
-}
-
-fn session(app: &App, n: usize) -> Session {
-    let user_id: OwnedUserId = format!("@member{n}:localhost").try_into().expect("a user ID");
-    let user = app.store.intern_user(&user_id).expect("a number");
-    Session {
-        user_id,
-        user,
-        device_id: owned_device_id!("BENCH"),
-        is_guest: false,
-        token: Default::default(),
-        restrictions: Restrictions::default(),
-    }
-}
-
-fn new_room(creator: &UserId) -> NewRoom {
-    NewRoom::new(creator.to_owned(), RoomVersionId::V12, Preset::PublicChat)
 }
 
 fn object(fields: &[(&str, &str)]) -> CanonicalJsonObject {
