@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use binary::{Running, http_client, salon};
+use binary::{Running, ask, http_client, salon};
 use crash_devices::{Book, Devices};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use reqwest::{Client, Method};
@@ -206,16 +206,7 @@ impl Writer {
         path: &str,
         body: Option<Value>,
     ) -> Option<Value> {
-        let url = format!("http://{address}/_matrix/client/v3/{path}");
-        let mut request = self.http.request(method, url).bearer_auth(token).timeout(Duration::from_secs(20));
-        if let Some(body) = &body {
-            request = request.json(body);
-        }
-        let response = request.send().await.ok()?;
-        let status = response.status();
-        let answer: Value = response.json().await.ok()?;
-        assert_eq!(status, 200, "{path}: {answer}");
-        Some(answer)
+        ask(&self.http, token, (address, method, path), body).await
     }
 
     /// The words are the transaction ID as well, so that sending again is the same request.

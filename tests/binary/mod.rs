@@ -24,6 +24,25 @@ pub fn http_client() -> reqwest::Client {
     reqwest::Client::new()
 }
 
+/// What a server that may be killed any moment answers to a user; `None` if it did not.
+pub async fn ask(
+    http: &reqwest::Client,
+    token: &str,
+    (address, method, path): (&str, reqwest::Method, &str),
+    body: Option<serde_json::Value>,
+) -> Option<serde_json::Value> {
+    let url = format!("http://{address}/_matrix/client/v3/{path}");
+    let mut request = http.request(method, url).bearer_auth(token).timeout(Duration::from_secs(20));
+    if let Some(body) = &body {
+        request = request.json(body);
+    }
+    let response = request.send().await.ok()?;
+    let status = response.status();
+    let answer: serde_json::Value = response.json().await.ok()?;
+    assert_eq!(status, 200, "{path}: {answer}");
+    Some(answer)
+}
+
 /// A server that runs until it is dropped.
 pub struct Running {
     process: Child,

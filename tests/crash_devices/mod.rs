@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use reqwest::{Client, Method};
 use serde_json::{Map, Value, json};
+
+use crate::binary::ask;
 
 /// Keys of one upload.
 const KEYS: u64 = 5;
@@ -39,16 +40,7 @@ impl Devices {
     }
 
     async fn ask(&self, address: &str, method: Method, path: &str, body: Option<Value>) -> Option<Value> {
-        let url = format!("http://{address}/_matrix/client/v3/{path}");
-        let mut request = self.http.request(method, url).bearer_auth(&self.token).timeout(Duration::from_secs(20));
-        if let Some(body) = &body {
-            request = request.json(body);
-        }
-        let response = request.send().await.ok()?;
-        let status = response.status();
-        let answer: Value = response.json().await.ok()?;
-        assert_eq!(status, 200, "{path}: {answer}");
-        Some(answer)
+        ask(&self.http, &self.token, (address, method, path), body).await
     }
 
     fn numbers(&self, count: u64) -> std::ops::Range<u64> {
