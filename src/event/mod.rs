@@ -23,7 +23,7 @@ pub use pdu::Pdu;
 pub use redact::redact_pdu;
 pub use signing::{PublicKey, SigningKey, is_signed_by, is_signed_with};
 pub use stored::StoredEvent;
-pub use versions::{DEFAULT_VERSION, offered, rules};
+pub use versions::{DEFAULT_VERSION, known, offered, rules};
 
 /// The largest PDU, in bytes of canonical JSON with its signatures.
 pub const MAX_PDU_BYTES: usize = 65_536;

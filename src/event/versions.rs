@@ -24,6 +24,12 @@ pub fn rules(version: &RoomVersionId) -> Option<&'static RoomVersionRules> {
     })
 }
 
+/// The versions of rooms that can be had here.
+pub fn known() -> [RoomVersionId; 10] {
+    use RoomVersionId::*;
+    [V3, V4, V5, V6, V7, V8, V9, V10, V11, V12]
+}
+
 /// The versions that clients may choose for new rooms, all stable.
 pub fn offered() -> [RoomVersionId; 7] {
     use RoomVersionId::*;

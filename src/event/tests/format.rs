@@ -242,6 +242,8 @@ fn versions_without_event_id_hashes_are_unknown() {
         assert!(rules(&version).is_none());
     }
     assert!(offered().contains(&DEFAULT_VERSION));
+    assert!(known().iter().all(|version| rules(version).is_some()));
+    assert!(offered().iter().all(|version| known().contains(version)));
 }
 
 pub fn any_json() -> impl Strategy<Value = Value> {

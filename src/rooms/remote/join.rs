@@ -199,7 +199,7 @@ impl Rooms {
         let mut path =
             format!("/_matrix/federation/v1/{endpoint}/{}/{}", segment(room_id.as_str()), segment(user_id.as_str()));
         if membership != Membership::Leave {
-            let versions: Vec<_> = KNOWN_VERSIONS.iter().map(|version| format!("ver={version}")).collect();
+            let versions: Vec<_> = event::known().iter().map(|version| format!("ver={version}")).collect();
             path = format!("{path}?{}", versions.join("&"));
         }
         let Template { room_version, event } = self.peers.ask(server, Ask::get(path)).await?;
@@ -277,9 +277,6 @@ impl Rooms {
         }
     }
 }
-
-/// The versions of rooms that can be joined.
-const KNOWN_VERSIONS: &[&str] = &["3", "4", "5", "6", "7", "8", "9", "10", "11", "12"];
 
 fn has_version(create: &Pdu, version: &RoomVersionId) -> bool {
     #[derive(Deserialize)]
