@@ -6,7 +6,7 @@ use ruma::{OwnedDeviceId, OwnedUserId};
 use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
 
-use super::{StockChange, query::unreachable};
+use super::StockChange;
 use crate::{
     error::{Error, Result},
     ids::UserNum,
@@ -29,16 +29,12 @@ pub struct Claimed {
 }
 
 impl Users {
-    /// Hands out a key of each device and algorithm, each to nobody else ever: they are out of the database, on disk,
-    /// when this returns. Users, devices and keys that aren't there are passed over.
+    /// Hands out a key of each device and algorithm of users of this server, each to nobody else ever: they are out of
+    /// the database, on disk, when this returns. Users, devices and keys that aren't there are passed over.
     pub async fn claim_keys(&self, wanted: BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, String>>) -> Result<Claimed> {
         let mut claimed = Claimed::default();
         let mut tickets = Vec::new();
         for (user_id, devices) in wanted {
-            if user_id.server_name() != self.server_name {
-                claimed.failures.insert(user_id.server_name().to_string(), unreachable());
-                continue;
-            }
             let Some(user) = self.store.user_num(&user_id)? else { continue };
             let (keys, ticket) = self.claim_of(user, devices)?;
             tickets.extend(ticket);

@@ -36,8 +36,8 @@ pub struct Queried {
 }
 
 impl Users {
-    /// The keys of users and those of their devices that are named, or of all where none is. Users and devices that
-    /// aren't there are passed over. `asking`: a user of this server, who sees what they signed themselves.
+    /// The keys of users of this server and those of their devices that are named, or of all where none is. Users and
+    /// devices that aren't there are passed over. `asking`: a user of this server, who sees what they signed themselves.
     pub fn query_keys(
         &self,
         asking: Option<UserNum>,
@@ -46,10 +46,6 @@ impl Users {
         let snapshot = self.store.snapshot();
         let mut queried = Queried::default();
         for (user_id, devices) in wanted {
-            if user_id.server_name() != self.server_name {
-                queried.failures.insert(user_id.server_name().to_string(), unreachable());
-                continue;
-            }
             let Some(user) = self.store.user_num(&user_id)? else { continue };
             if self.account(user)?.is_none() {
                 continue;
@@ -126,9 +122,4 @@ fn add_signatures(object: &mut Map<String, Value>, signer: &UserId, signatures: 
     if let Some(of_signer) = of_signer.and_then(Value::as_object_mut) {
         of_signer.extend(signatures.into_iter().map(|(name, signature)| (name, Value::String(signature))));
     }
-}
-
-/// What is said of a server that could not be asked.
-pub(super) fn unreachable() -> Value {
-    json!({ "errcode": "M_UNREACHABLE", "error": "This server does not talk to other servers." })
 }
