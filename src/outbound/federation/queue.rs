@@ -2,20 +2,18 @@
 //! could not be reached.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use ruma::{OwnedServerName, ServerName};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::{
     app::App,
     error::Result,
     ids::{EventNum, Position, RoomNum},
+    outbound::progress::Progress,
     rooms::rows::BehindRow,
     store::{
         Commit, Family, Key, LogEntry, StoreError, decode,
@@ -53,17 +51,10 @@ pub fn behind_key(server: &ServerName) -> Key {
 pub(super) struct Queues {
     pub app: Arc<App>,
     pub requests: Semaphore,
-    waiting: Mutex<Waiting>,
-    settled: Notify,
-    worked: AtomicBool,
-}
-
-#[derive(Default)]
-struct Waiting {
     /// A server is here as long as a task works for it.
-    queues: HashMap<OwnedServerName, Queue>,
+    waiting: Mutex<HashMap<OwnedServerName, Queue>>,
     /// How many servers are yet to have what came from each entry of the log.
-    positions: BTreeMap<Position, usize>,
+    pub progress: Progress,
 }
 
 #[derive(Default)]
@@ -75,29 +66,17 @@ struct Queue {
     behind: bool,
 }
 
-impl Waiting {
-    fn settle(&mut self, position: Position) {
-        if let Some(count) = self.positions.get_mut(&position) {
-            *count -= 1;
-            if *count == 0 {
-                self.positions.remove(&position);
-            }
-        }
-    }
-}
-
 impl Queues {
     pub fn new(app: Arc<App>) -> Arc<Self> {
         Arc::new(Self {
             app,
             requests: Semaphore::new(MAX_REQUESTS),
             waiting: Mutex::default(),
-            settled: Notify::new(),
-            worked: AtomicBool::new(false),
+            progress: Progress::default(),
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<OwnedServerName, Queue>> {
         // No code that may panic runs under the lock with something half changed.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -111,7 +90,7 @@ impl Queues {
             let server = str::from_utf8(&key[prefix.len()..]).ok().and_then(|name| <&ServerName>::try_from(name).ok());
             let server = server.ok_or(StoreError::Malformed(Family::Index))?.to_owned();
             let row: BehindRow = decode(Family::Index, value)?;
-            self.lock().queues.insert(server.clone(), Queue { behind: true, ..Queue::default() });
+            self.lock().insert(server.clone(), Queue { behind: true, ..Queue::default() });
             tokio::spawn(Arc::clone(self).work_for(server, Some(row)));
         }
         Ok(())
@@ -120,9 +99,9 @@ impl Queues {
     /// Queues an event for a server, and sees that somebody sends it.
     pub fn push(self: &Arc<Self>, server: OwnedServerName, position: Position, item: Item) {
         let mut waiting = self.lock();
-        let Some(queue) = waiting.queues.get_mut(&server) else {
-            *waiting.positions.entry(position).or_default() += 1;
-            waiting.queues.insert(server.clone(), Queue { items: [(position, item)].into(), ..Queue::default() });
+        let Some(queue) = waiting.get_mut(&server) else {
+            self.progress.wait(position);
+            waiting.insert(server.clone(), Queue { items: [(position, item)].into(), ..Queue::default() });
             tokio::spawn(Arc::clone(self).work_for(server, None));
             return;
         };
@@ -133,15 +112,15 @@ impl Queues {
                 queue.items.pop_front();
             }
         } else {
-            *waiting.positions.entry(position).or_default() += 1;
+            self.progress.wait(position);
         }
     }
 
     /// Queues what is no event. A server that is behind does without it.
     pub fn push_edu(self: &Arc<Self>, server: OwnedServerName, edu: String) {
         let mut waiting = self.lock();
-        let Some(queue) = waiting.queues.get_mut(&server) else {
-            waiting.queues.insert(server.clone(), Queue { edus: [edu].into(), ..Queue::default() });
+        let Some(queue) = waiting.get_mut(&server) else {
+            waiting.insert(server.clone(), Queue { edus: [edu].into(), ..Queue::default() });
             tokio::spawn(Arc::clone(self).work_for(server, None));
             return;
         };
@@ -150,30 +129,14 @@ impl Queues {
         }
     }
 
-    /// The position up to which all is sent, or noted as not sent; `None` if nothing waits.
-    pub fn settled(&self) -> Option<Position> {
-        let first = self.lock().positions.first_key_value().map(|(position, _)| *position)?;
-        Some(Position(first.0.saturating_sub(1)))
-    }
-
-    /// Returns when something was.
-    pub async fn settled_some(&self) {
-        self.settled.notified().await;
-    }
-
-    /// Whether anything was since this was asked last.
-    pub fn worked(&self) -> bool {
-        self.worked.swap(false, Ordering::SeqCst)
-    }
-
     /// What a server is to have next; nobody works for it any more if that is nothing.
     pub fn next(&self, server: &ServerName) -> Option<Load> {
         let mut waiting = self.lock();
-        let queue = waiting.queues.get_mut(server)?;
+        let queue = waiting.get_mut(server)?;
         let items: Vec<_> = queue.items.iter().take(MAX_PDUS).copied().collect();
         let edus: Vec<_> = queue.edus.drain(..queue.edus.len().min(MAX_EDUS - MAX_PDUS)).collect();
         if items.is_empty() && edus.is_empty() {
-            waiting.queues.remove(server);
+            waiting.remove(server);
             return None;
         }
         Some((items, edus))
@@ -181,20 +144,19 @@ impl Queues {
 
     /// How many events wait for a server.
     pub fn waiting_for(&self, server: &ServerName) -> usize {
-        self.lock().queues.get(server).map_or(0, |queue| queue.items.len())
+        self.lock().get(server).map_or(0, |queue| queue.items.len())
     }
 
     /// A server has what waited first.
     pub fn sent(&self, server: &ServerName, count: usize) {
         let mut waiting = self.lock();
-        let Some(queue) = waiting.queues.get_mut(server) else { return };
+        let Some(queue) = waiting.get_mut(server) else { return };
         let behind = queue.behind;
-        let done: Vec<_> = queue.items.drain(..count.min(queue.items.len())).collect();
-        if !behind {
-            done.iter().for_each(|(position, _)| waiting.settle(*position));
+        for (position, _) in queue.items.drain(..count.min(queue.items.len())).filter(|_| !behind) {
+            self.progress.settle(position);
         }
         drop(waiting);
-        self.wake();
+        self.progress.wake_after_work();
     }
 
     /// A server can't be reached: notes since when, so that nothing waits for it.
@@ -206,13 +168,12 @@ impl Queues {
             commit
         });
         let mut waiting = self.lock();
-        let Some(queue) = waiting.queues.get_mut(server) else { return };
+        let Some(queue) = waiting.get_mut(server) else { return };
         if !std::mem::replace(&mut queue.behind, true) {
-            let items = std::mem::take(&mut queue.items);
-            items.iter().for_each(|(position, _)| waiting.settle(*position));
+            queue.items.drain(..).for_each(|(position, _)| self.progress.settle(position));
         }
         drop(waiting);
-        self.wake();
+        self.progress.wake_after_work();
     }
 
     /// A server has caught up with all up to here.
@@ -224,17 +185,9 @@ impl Queues {
             commit
         });
         let mut waiting = self.lock();
-        let Waiting { queues, positions } = &mut *waiting;
-        let Some(queue) = queues.get_mut(server) else { return };
+        let Some(queue) = waiting.get_mut(server) else { return };
         queue.behind = false;
         queue.items.retain(|(position, _)| *position > until);
-        for (position, _) in &queue.items {
-            *positions.entry(*position).or_default() += 1;
-        }
-    }
-
-    fn wake(&self) {
-        self.worked.store(true, Ordering::SeqCst);
-        self.settled.notify_one();
+        queue.items.iter().for_each(|(position, _)| self.progress.wait(*position));
     }
 }

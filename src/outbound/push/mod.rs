@@ -25,8 +25,6 @@ use crate::{
 
 /// The follower's name.
 const NAME: &str = "push";
-/// The position is stored after this many entries also where nothing was pushed.
-const KEEP_EVERY: u64 = 10_000;
 
 /// Follows the log for as long as the server runs.
 pub async fn follow(app: Arc<App>) -> Result<()> {
@@ -45,13 +43,9 @@ pub async fn follow(app: Arc<App>) -> Result<()> {
                     follower.read_to(position);
                 }
             }
-            () = queues.settled_some() => {}
+            () = queues.progress.settled_some() => {}
         }
-        let settled = queues.settled().unwrap_or_else(|| follower.position());
-        if settled > kept && (queues.worked() || settled.0 - kept.0 >= KEEP_EVERY) {
-            follower.keep(settled);
-            kept = settled;
-        }
+        queues.progress.keep(&follower, &mut kept);
     }
 }
 

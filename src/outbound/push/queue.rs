@@ -1,18 +1,15 @@
 //! What is on its way to gateways: a queue for each pusher, in memory, sent in order, tried again when it fails.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use rand::RngExt;
 use ruma::push::Action;
 use serde::Deserialize;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::{badge::Badges, body};
 use crate::{
@@ -20,6 +17,7 @@ use crate::{
     error::Result,
     ids::{EventNum, Position, RoomNum, UserNum},
     net::HttpClient,
+    outbound::progress::Progress,
     users::Pusher,
 };
 
@@ -62,28 +60,9 @@ pub(super) struct Queues {
     client: HttpClient,
     badges: Arc<Badges>,
     requests: Semaphore,
-    waiting: Mutex<Waiting>,
-    settled: Notify,
-    worked: AtomicBool,
-}
-
-#[derive(Default)]
-struct Waiting {
     /// A pusher is here as long as a task works for it.
-    queues: HashMap<Target, VecDeque<Item>>,
-    /// How many items come from each entry of the log.
-    positions: BTreeMap<Position, usize>,
-}
-
-impl Waiting {
-    fn settle(&mut self, item: &Item) {
-        if let Some(count) = self.positions.get_mut(&item.position) {
-            *count -= 1;
-            if *count == 0 {
-                self.positions.remove(&item.position);
-            }
-        }
-    }
+    waiting: Mutex<HashMap<Target, VecDeque<Item>>>,
+    pub progress: Progress,
 }
 
 impl Queues {
@@ -94,8 +73,7 @@ impl Queues {
             badges: Arc::default(),
             requests: Semaphore::new(MAX_REQUESTS),
             waiting: Mutex::default(),
-            settled: Notify::new(),
-            worked: AtomicBool::new(false),
+            progress: Progress::default(),
         })
     }
 
@@ -103,7 +81,7 @@ impl Queues {
         self.badges.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Target, VecDeque<Item>>> {
         // No code that may panic runs under the lock with something half changed.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -111,9 +89,9 @@ impl Queues {
     /// Queues something for a pusher, and sees that somebody sends it.
     pub fn push(self: &Arc<Self>, target: Target, item: Item) {
         let mut waiting = self.lock();
-        *waiting.positions.entry(item.position).or_default() += 1;
-        let Some(queue) = waiting.queues.get_mut(&target) else {
-            waiting.queues.insert(target.clone(), VecDeque::from([item]));
+        self.progress.wait(item.position);
+        let Some(queue) = waiting.get_mut(&target) else {
+            waiting.insert(target.clone(), VecDeque::from([item]));
             tokio::spawn(Arc::clone(self).send_all(target));
             return;
         };
@@ -125,25 +103,9 @@ impl Queues {
         let given_up = surplus.and_then(|at| queue.remove(at));
         queue.push_back(item);
         if let Some(item) = given_up {
-            waiting.settle(&item);
-            self.settled.notify_one();
+            self.progress.settle(item.position);
+            self.progress.wake();
         }
-    }
-
-    /// The position up to which all is pushed or given up; `None` if nothing waits.
-    pub fn settled(&self) -> Option<Position> {
-        let first = self.lock().positions.first_key_value().map(|(position, _)| *position)?;
-        Some(Position(first.0.saturating_sub(1)))
-    }
-
-    /// Returns when something was pushed or given up.
-    pub async fn settled_some(&self) {
-        self.settled.notified().await;
-    }
-
-    /// Whether anything was since this was asked last.
-    pub fn worked(&self) -> bool {
-        self.worked.swap(false, Ordering::SeqCst)
     }
 
     /// Works for one pusher until nothing waits for it.
@@ -175,22 +137,19 @@ impl Queues {
     /// What waits first; nobody works for the pusher any more if nothing does.
     fn first(&self, target: &Target) -> Option<Item> {
         let mut waiting = self.lock();
-        let first = waiting.queues.get(target)?.front().cloned();
+        let first = waiting.get(target)?.front().cloned();
         if first.is_none() {
-            waiting.queues.remove(target);
+            waiting.remove(target);
         }
         first
     }
 
     fn finish(&self, target: &Target, item: &Item) {
-        let mut waiting = self.lock();
-        if let Some(queue) = waiting.queues.get_mut(target) {
+        if let Some(queue) = self.lock().get_mut(target) {
             queue.pop_front();
         }
-        waiting.settle(item);
-        drop(waiting);
-        self.worked.store(true, Ordering::SeqCst);
-        self.settled.notify_one();
+        self.progress.settle(item.position);
+        self.progress.wake_after_work();
     }
 
     /// Tells a pusher something; whether that is done with.
