@@ -1,19 +1,19 @@
 //! Whose devices a client is to look at anew, and whose no more (client-server API, "Tracking the device list for a
 //! user"): those who changed theirs and share a room, those with whom an encrypted room is shared now, and those with
 //! whom none is any more.
-//!
-//! Nothing is written for this when somebody joins or leaves: it is the difference of two states of the rooms that
-//! were touched.
 
 use std::collections::BTreeSet;
 
 use ruma::OwnedUserId;
 
-use super::{Feed, joined_rooms};
+use super::{
+    Feed, joined_rooms,
+    moved::{Moved, Traffic},
+};
 use crate::{
     app::App,
     error::Result,
-    ids::{EventNum, Position, RoomNum, UserNum},
+    ids::{Position, RoomNum, UserNum},
     json::ObjectWriter,
     rooms::{
         rows::{MemberRow, Membership},
@@ -28,7 +28,6 @@ use crate::{
 };
 
 const ENCRYPTION: &str = "m.room.encryption";
-const MEMBER: &str = "m.room.member";
 
 /// What changed for one user between a position and a snapshot.
 #[derive(Debug, Default)]
@@ -61,7 +60,8 @@ pub fn device_lists_since(app: &App, session: &Session, since: Position) -> Resu
     let snapshot = app.store.snapshot();
     let feed = Feed::read(app, &snapshot, session.user, since)?;
     let touched = app.store.live().changed_rooms(&joined, since);
-    Reader { app, snapshot: &snapshot, user: session.user, joined: &joined, since }.read(&touched, &feed)
+    let moved = Moved::among(app, &snapshot, (&touched, &feed), since)?;
+    Reader { app, snapshot: &snapshot, user: session.user, joined: &joined, since }.read(&moved, &feed)
 }
 
 /// Whether anybody whose devices changed after `since` concerns the user: by memory alone, where it reaches back so far.
@@ -94,8 +94,8 @@ struct Found {
 }
 
 impl Reader<'_> {
-    /// `touched`: joined rooms in which something happened; `feed`: what it says since the token.
-    pub fn read(&self, touched: &[RoomNum], feed: &Feed) -> Result<DeviceLists> {
+    /// `moved`: since the token; `feed`: what it says since then.
+    pub fn read(&self, moved: &[Moved], feed: &Feed) -> Result<DeviceLists> {
         let mut found = Found::default();
         found.changed.extend(&feed.signed);
         for user in self.app.users.device_lists_changed(self.snapshot, self.since)? {
@@ -103,8 +103,8 @@ impl Reader<'_> {
                 found.changed.insert(user);
             }
         }
-        for room in touched.iter().filter(|room| !feed.memberships.contains(room)) {
-            self.compare(self.view(*room), &mut found)?;
+        for moved in moved {
+            self.compare(moved, &mut found)?;
         }
         for room in &feed.memberships {
             self.enter_or_leave(self.view(*room), &mut found)?;
@@ -123,33 +123,19 @@ impl Reader<'_> {
     }
 
     /// A room in which the user was and is: who came and went.
-    fn compare(&self, view: RoomView<'_, Snapshot<'_>>, found: &mut Found) -> Result<(), ViewError> {
-        let (before, after) = (view.current_root(self.since)?, view.current_root(self.snapshot.position())?);
-        if before == after || !is_encrypted(&view, after)? {
+    fn compare(&self, moved: &Moved, found: &mut Found) -> Result<(), ViewError> {
+        let view = self.view(moved.room);
+        if !is_encrypted(&view, moved.after)? {
             return Ok(());
         }
-        if !is_encrypted(&view, before)? {
+        if !is_encrypted(&view, moved.before)? {
             found.changed.extend(members(&view, |_, member| Ok(member.membership == Membership::Join))?);
             found.changed.remove(&self.user);
             return Ok(());
         }
-        let of_members = view.trie_key().type_prefix(MEMBER);
-        for change in view.state(before).diff(after)? {
-            if !of_members.contains(&change.path) {
-                continue;
-            }
-            let (was, is) = (membership(&view, change.before)?, membership(&view, change.after)?);
-            let Some((user_id, _)) = is.as_ref().or(was.as_ref()) else { continue };
-            let Some(user) = self.app.store.user_num(user_id)? else { continue };
-            let joined = |member: &Option<(OwnedUserId, Membership)>| {
-                member.as_ref().is_some_and(|(_, membership)| *membership == Membership::Join)
-            };
-            match (joined(&was), joined(&is)) {
-                (false, true) => found.changed.insert(user),
-                (true, false) => found.gone.insert(user),
-                _ => false,
-            };
-        }
+        let Traffic { came, gone } = moved.traffic(self.app, &view)?;
+        found.changed.extend(came);
+        found.gone.extend(gone);
         Ok(())
     }
 
@@ -225,16 +211,4 @@ fn members(
         }
     }
     Ok(found)
-}
-
-/// Whose membership an event is, and which; `None` if it is none.
-pub(super) fn membership(
-    view: &RoomView<'_, Snapshot<'_>>,
-    event: Option<EventNum>,
-) -> Result<Option<(OwnedUserId, Membership)>, ViewError> {
-    let Some(number) = event else { return Ok(None) };
-    let event = view.event(number)?;
-    let user = event.state_key().and_then(|key| OwnedUserId::try_from(key.as_ref()).ok());
-    let content = std::str::from_utf8(event.content()).unwrap_or_default();
-    Ok(user.map(|user| (user, Membership::of_content(content))))
 }

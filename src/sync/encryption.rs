@@ -4,11 +4,12 @@
 use super::{
     Builder, Feed,
     device_lists::{DeviceLists, Reader},
+    moved::Moved,
 };
 use crate::{
     app::App,
     error::Result,
-    ids::{Position, RoomNum},
+    ids::Position,
     json::ObjectWriter,
     store::Read,
     users::{Session, keys::Stock, to_device::Delivery},
@@ -43,13 +44,13 @@ pub(super) struct Devices {
 }
 
 impl Devices {
-    pub fn read(sync: &Builder<'_>, (touched, feed): (&[RoomNum], &Feed)) -> Result<Self> {
+    pub fn read(sync: &Builder<'_>, (moved, feed): (&[Moved], &Feed)) -> Result<Self> {
         let since = sync.since.map(|since| since.position);
         let counts = DeviceKeyCounts::read(sync.app, &sync.snapshot, sync.session)?;
         let lists = match since {
             Some(since) => {
                 let (app, snapshot, user) = (sync.app, &sync.snapshot, sync.session.user);
-                Reader { app, snapshot, user, joined: &sync.joined, since }.read(touched, feed)?
+                Reader { app, snapshot, user, joined: &sync.joined, since }.read(moved, feed)?
             }
             None => DeviceLists::default(),
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ruma::RoomId;
 
-use super::{Builder, newcomers::Newcomers};
+use super::{Builder, Feed, moved::Moved};
 use crate::{
     error::Result,
     ids::{Position, RoomNum},
@@ -78,15 +78,18 @@ impl Builder<'_> {
 
     /// The presence of those whom the user shares a room with, and the user's own: what changed of it, and that of
     /// newcomers.
-    pub(super) fn presence(&self, newcomers: &Newcomers) -> Result<Vec<Vec<u8>>> {
+    pub(super) fn presence(&self, moved: &[Moved], feed: &Feed) -> Result<Vec<Vec<u8>>> {
         let mut events = Vec::new();
-        let is_still = self.known_moment() == self.now.moment && newcomers.is_empty();
-        if !self.filter.presence.allows_type("m.presence") || is_still {
+        if !self.filter.presence.allows_type("m.presence") {
+            return Ok(events);
+        }
+        let newcomers = self.newcomers(moved, feed)?;
+        if self.known_moment() == self.now.moment && newcomers.is_empty() {
             return Ok(events);
         }
         let mut told = BTreeSet::new();
         let changed = self.app.users.presence.changed_since(self.known_moment());
-        for (user, status) in changed.into_iter().chain(self.presence_of(newcomers)?) {
+        for (user, status) in changed.into_iter().chain(self.presence_of(&newcomers)?) {
             let shares_room = user == self.session.user || self.app.rooms.is_joined_to_any(&self.joined, user)?;
             if !shares_room || !told.insert(user) {
                 continue;

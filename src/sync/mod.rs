@@ -8,6 +8,7 @@ mod device_lists;
 mod encryption;
 mod extras;
 mod filter;
+mod moved;
 mod newcomers;
 mod reader;
 mod room;
@@ -28,6 +29,7 @@ pub use self::{
 use self::{
     encryption::{DeviceKeyCounts, Devices},
     filter::SyncFilter,
+    moved::Moved,
     rooms::{Feed, RoomsPart},
 };
 use crate::{
@@ -190,10 +192,14 @@ impl<'a> Builder<'a> {
             RoomsPart::Nothing => None,
             RoomsPart::Rooms(rooms) => Some(rooms),
         };
-        let devices = Devices::read(&self, (&touched, &feed))?;
+        let moved = match since {
+            Some(since) => Moved::among(self.app, &self.snapshot, (&touched, &feed), since)?,
+            None => Vec::new(),
+        };
+        let devices = Devices::read(&self, (&moved, &feed))?;
         self.now.to_device = devices.delivered_until();
         let global = self.global_account_data(&account_data);
-        let presence = self.presence(&self.newcomers(&touched, &feed)?)?;
+        let presence = self.presence(&moved, &feed)?;
         // A client's first sync, or one that wants everything again, is answered whatever there is.
         let asked = self.since.is_none() || self.request.full_state;
         if !asked && rooms.is_none() && global.is_empty() && presence.is_empty() && !devices.is_news() {

@@ -3,15 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Builder, Feed, device_lists::membership};
+use super::{Builder, Feed, moved::Moved};
 use crate::{
     error::Result,
-    ids::{Position, RoomNum, UserNum},
-    rooms::{
-        rows::Membership,
-        view::{RoomView, ViewError},
-    },
-    store::Snapshot,
+    ids::{RoomNum, UserNum},
     users::presence::PresenceStatus,
 };
 
@@ -31,43 +26,19 @@ impl Newcomers {
 }
 
 impl Builder<'_> {
-    /// `touched`: joined rooms in which something happened; `feed`: what it says since the token.
-    pub(super) fn newcomers(&self, touched: &[RoomNum], feed: &Feed) -> Result<Newcomers> {
+    /// `moved`: since the token; `feed`: what it says since then.
+    pub(super) fn newcomers(&self, moved: &[Moved], feed: &Feed) -> Result<Newcomers> {
         let mut found = Newcomers::default();
-        let Some(since) = self.since.map(|token| token.position) else { return Ok(found) };
+        if self.since.is_none() {
+            return Ok(found);
+        }
         let entered = feed.memberships.iter().filter(|room| self.joined.binary_search(room).is_ok());
         found.entered.extend(entered);
-        for room in touched.iter().filter(|room| !feed.memberships.contains(room)) {
-            self.add_who_came(&self.app.rooms.view(&self.snapshot, *room), since, &mut found.came)?;
+        for moved in moved {
+            found.came.extend(moved.traffic(self.app, &self.app.rooms.view(&self.snapshot, moved.room))?.came);
         }
         found.came.remove(&self.session.user);
         Ok(found)
-    }
-
-    fn add_who_came(
-        &self,
-        view: &RoomView<'_, Snapshot<'_>>,
-        since: Position,
-        came: &mut BTreeSet<UserNum>,
-    ) -> Result<(), ViewError> {
-        let (before, after) = (view.current_root(since)?, view.current_root(self.now.position)?);
-        if before == after {
-            return Ok(());
-        }
-        let of_members = view.trie_key().type_prefix("m.room.member");
-        for change in view.state(before).diff(after)? {
-            if !of_members.contains(&change.path) {
-                continue;
-            }
-            let was_joined = matches!(membership(view, change.before)?, Some((_, Membership::Join)));
-            if let Some((user_id, Membership::Join)) = membership(view, change.after)?
-                && !was_joined
-                && let Some(user) = self.app.store.user_num(&user_id)?
-            {
-                came.insert(user);
-            }
-        }
-        Ok(())
     }
 
     /// The presence of those among them who are there.
