@@ -11,7 +11,7 @@ use crate::{
     event::Pdu,
     ids::{EventNum, RoomNum},
     net::{Ask, segment},
-    rooms::{Rooms, append::Received, rows::EventMeta, timeline::Point},
+    rooms::{Rooms, rows::EventMeta, timeline::Point},
     store::{Commit, Family, LogEntry, keys},
 };
 
@@ -100,26 +100,12 @@ impl Rooms {
             let Some(sub) = (point.sub).checked_sub(count - at as u32) else { break };
             let anchor = Some(Point { sub, ..point });
             // The next one may do without it, behind a gap.
-            match self.place_filled(source, anchor, pdu).await {
-                Ok(()) => placed = true,
+            match self.put_at(source, anchor, pdu).await {
+                Ok(_) => placed = true,
                 Err(error) => tracing::debug!(%error, "an event of the past was not taken in"),
             }
         }
         Ok(placed)
-    }
-
-    async fn place_filled(&self, source: &Source<'_>, anchor: Option<Point>, pdu: Arc<Pdu>) -> Result<()> {
-        self.fetch_authorities(source, &pdu).await?;
-        let given = match self.lacks_previous(source.room, &pdu)? {
-            true => Some(self.fetch_state(source, pdu.event_id()).await?),
-            false => None,
-        };
-        let mut guard = self.lock(source.room).await?;
-        let given = given.map(|ids| guard.given(&ids)).transpose()?;
-        let appended = guard.append_received(pdu, Received { given, anchor, vouched: false })?;
-        drop(guard);
-        appended.durable().await?;
-        Ok(())
     }
 
     /// Notes that there is no gap before an event any more, if that is so.

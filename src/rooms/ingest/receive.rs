@@ -13,6 +13,7 @@ use crate::{
         Rooms,
         append::Received,
         rows::{Place, Verdict},
+        timeline::Point,
     },
 };
 
@@ -91,8 +92,17 @@ impl Rooms {
         self.put(source, pdu).await
     }
 
-    /// Places an event whose signatures hold, with what it builds on fetched first.
+    /// Places an event whose signatures hold as the newest.
     async fn put(&self, source: &Source<'_>, pdu: Arc<Pdu>) -> Result<()> {
+        match self.put_at(source, None, pdu).await? {
+            Verdict::Rejected => Err(Error::forbidden("The room's rules refuse this event.")),
+            Verdict::Accepted | Verdict::SoftFailed => Ok(()),
+        }
+    }
+
+    /// Places an event whose signatures hold, with what it builds on fetched first: at a point before a gap, or as the
+    /// newest.
+    pub(super) async fn put_at(&self, source: &Source<'_>, anchor: Option<Point>, pdu: Arc<Pdu>) -> Result<Verdict> {
         self.fetch_authorities(source, &pdu).await?;
         let given = match self.lacks_previous(source.room, &pdu)? {
             true => Some(self.fetch_state(source, pdu.event_id()).await?),
@@ -100,14 +110,11 @@ impl Rooms {
         };
         let mut guard = self.lock(source.room).await?;
         let given = given.map(|ids| guard.given(&ids)).transpose()?;
-        let appended = guard.append_received(pdu, Received { given, ..Received::default() })?;
+        let appended = guard.append_received(pdu, Received { given, anchor, vouched: false })?;
         drop(guard);
         let verdict = appended.verdict;
         appended.durable().await?;
-        match verdict {
-            Verdict::Rejected => Err(Error::forbidden("The room's rules refuse this event.")),
-            Verdict::Accepted | Verdict::SoftFailed => Ok(()),
-        }
+        Ok(verdict)
     }
 
     /// Whether an event is here, and more than an outlier.
