@@ -19,6 +19,11 @@ export async function enter(browser, salon, someone, path = "/rooms", options = 
   return { person: someone, ...opened };
 }
 
+/** Somebody new, who opens the client at an address. */
+export async function arrive(browser, salon, name, path = "/rooms", options = {}) {
+  return enter(browser, salon, await person(salon, name), path, options);
+}
+
 /** A room of one, with others in it. */
 export async function roomOf(owner, others, options = {}) {
   const room = await owner.createRoom({ preset: "private_chat", invite: others.map(({ id }) => id), ...options });

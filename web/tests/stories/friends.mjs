@@ -1,21 +1,11 @@
 // Friends: asking and answering on both sides, live, and what goes wrong on the way.
 import assert from "node:assert/strict";
-import { axe, logIn, open, overflows } from "../browser.mjs";
+import { axe, open, overflows } from "../browser.mjs";
 import { PASSWORD, Person } from "../salon.mjs";
+import { arrive } from "../talk.mjs";
 
 /** Longer than what may be undone. */
 const DONE_MS = 7_000;
-
-/** Somebody who is signed in on a page. */
-async function arrive(browser, salon, name, path = "/friends", options = {}) {
-  const person = await Person.register(salon.url, name);
-  const { page, faults, context } = await open(browser, salon, { ...options, path });
-  await logIn(page, name);
-  await page.waitForURL(/\/rooms/);
-  await page.getByRole("navigation").first().waitFor();
-  await page.goto(path);
-  return { person, page, faults, context };
-}
 
 const list = (page, name = "Friends") => page.getByRole("list", { name, exact: true });
 const tab = (page, name) => page.getByRole("navigation", { name: "Friends" }).getByRole("link", { name });
@@ -38,7 +28,7 @@ async function ask(from, to, reason) {
 
 export const stories = {
   "two people become friends while both of them look": async ({ browser, salon }) => {
-    const lea = await arrive(browser, salon, "lea");
+    const lea = await arrive(browser, salon, "lea", "/friends");
     const bob = await arrive(browser, salon, "bob", "/friends/received");
     await lea.page.getByText("No friends here yet").waitFor();
     const row = await find(lea.page, "bo", "bob");
@@ -81,7 +71,7 @@ export const stories = {
   },
 
   "a request that is taken back goes on the other side": async ({ browser, salon }) => {
-    const fay = await arrive(browser, salon, "fay");
+    const fay = await arrive(browser, salon, "fay", "/friends");
     const gus = await arrive(browser, salon, "gus", "/friends/received");
     const row = await find(fay.page, gus.person.id, "gus");
     await row.getByRole("button", { name: "Add", exact: true }).click();
@@ -96,7 +86,7 @@ export const stories = {
   },
 
   "who asks each other at once are friends": async ({ browser, salon }) => {
-    const hal = await arrive(browser, salon, "hal");
+    const hal = await arrive(browser, salon, "hal", "/friends");
     const ida = await Person.register(salon.url, "ida");
     const row = await find(hal.page, ida.id, "ida");
     await row.getByRole("button", { name: "Add", exact: true }).click();
@@ -106,7 +96,7 @@ export const stories = {
   },
 
   "who was asked too is told so, and accepts where one looks for them": async ({ browser, salon }) => {
-    const jan = await arrive(browser, salon, "jan");
+    const jan = await arrive(browser, salon, "jan", "/friends");
     const kim = await Person.register(salon.url, "kim");
     await ask(kim, jan.person);
     const row = await find(jan.page, "kim", "kim");
@@ -137,8 +127,8 @@ export const stories = {
   },
 
   "a friendship ends on both sides": async ({ browser, salon }) => {
-    const nia = await arrive(browser, salon, "nia");
-    const oli = await arrive(browser, salon, "oli");
+    const nia = await arrive(browser, salon, "nia", "/friends");
+    const oli = await arrive(browser, salon, "oli", "/friends");
     const row = await find(nia.page, oli.person.id, "oli");
     await row.getByRole("button", { name: "Add", exact: true }).click();
     await tab(oli.page, /Received/).click();

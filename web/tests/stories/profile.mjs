@@ -1,23 +1,16 @@
 // The profile: who one is, one's sessions, how the page looks and behaves, and leaving.
 import assert from "node:assert/strict";
 import { axe, logIn, open, overflows } from "../browser.mjs";
-import { PASSWORD, Person } from "../salon.mjs";
+import { PASSWORD } from "../salon.mjs";
+import { arrive } from "../talk.mjs";
 
 /** Longer than what may be undone. */
 const DONE_MS = 7_000;
 const isSetting = (answer) => answer.url().includes("/account_data/") && answer.request().method() === "PUT";
+/** The last of the requests that make rooms quieter: leaving the page would end those that are under way. */
+const isLastRule = (answer) => answer.url().includes("/underride/.m.rule.encrypted_room_one_to_one/") && answer.request().method() === "PUT";
 const NEXT = "another good battery staple";
 const SECTIONS = ["account", "password", "sessions", "appearance", "messages", "notifications", "blocked", "about", "deactivate"];
-
-async function arrive(browser, salon, name, path, options = {}) {
-  const person = await Person.register(salon.url, name);
-  const { page, faults, context } = await open(browser, salon, { ...options, path });
-  await logIn(page, name);
-  await page.waitForURL(/\/rooms/);
-  await page.getByRole("navigation").first().waitFor();
-  await page.goto(path);
-  return { person, page, faults, context };
-}
 
 export const stories = {
   "a new name is there at once, for others too": async ({ browser, salon }) => {
@@ -119,7 +112,7 @@ export const stories = {
 
   "what one is told of, and who sees what one has read, is kept by the server": async ({ browser, salon }) => {
     const { page, faults } = await arrive(browser, salon, "finn", "/profile/notifications");
-    await page.getByRole("radio", { name: /Mentions and friends/ }).click();
+    await Promise.all([page.waitForResponse(isLastRule), page.getByRole("radio", { name: /Mentions and friends/ }).click()]);
     await page.goto("/profile/messages");
     const receipts = page.getByRole("switch", { name: /Others see/ });
     await Promise.all([page.waitForResponse(isSetting), receipts.click()]);

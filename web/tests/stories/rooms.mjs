@@ -1,19 +1,9 @@
 // Rooms: made, filled with people, talked in by two browsers at once, and left against one's will.
 import assert from "node:assert/strict";
-import { logIn, open } from "../browser.mjs";
-import { Person } from "../salon.mjs";
+import { arrive } from "../talk.mjs";
 
 /** A picture of one red point. */
 const PICTURE = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==", "base64");
-
-async function arrive(browser, salon, name, options = {}) {
-  const person = await Person.register(salon.url, name);
-  const { page, faults } = await open(browser, salon, options);
-  await logIn(page, name);
-  await page.waitForURL(/\/rooms/);
-  await page.getByRole("navigation").first().waitFor();
-  return { person, page, faults };
-}
 
 const composer = (page) => page.getByRole("textbox", { name: /^Message to/ });
 

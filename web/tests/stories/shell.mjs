@@ -1,21 +1,14 @@
 // Finding one's way: the quick switcher, public rooms, somebody's profile, and a list of many rooms.
 import assert from "node:assert/strict";
-import { logIn, open, overflows } from "../browser.mjs";
+import { overflows } from "../browser.mjs";
 import { Person } from "../salon.mjs";
-
-async function arrive(browser, salon, name, options = {}) {
-  const { page, faults } = await open(browser, salon, options);
-  await logIn(page, name);
-  await page.waitForURL(/\/rooms/);
-  await page.getByRole("navigation").first().waitFor();
-  return { page, faults };
-}
+import { enter } from "../talk.mjs";
 
 export const stories = {
   "Ctrl+K leads to a room by a few of its letters": async ({ browser, salon }) => {
     const tara = await Person.register(salon.url, "tara");
     for (const name of ["Chess evenings", "Sunday walks"]) await tara.createRoom({ preset: "private_chat", name });
-    const { page, faults } = await arrive(browser, salon, "tara");
+    const { page, faults } = await enter(browser, salon, tara);
     await page.getByText("Sunday walks").first().waitFor();
     await page.keyboard.press("Control+k");
     const dialog = page.getByRole("dialog");
@@ -29,9 +22,9 @@ export const stories = {
   },
 
   "a public room is found by its name and joined by one click, on a phone": async ({ browser, salon }) => {
-    const [uma] = [await Person.register(salon.url, "uma"), await Person.register(salon.url, "viktor")];
+    const [uma, viktor] = [await Person.register(salon.url, "uma"), await Person.register(salon.url, "viktor")];
     await uma.createRoom({ preset: "public_chat", visibility: "public", name: "Mushroom hunters", topic: "Where not to look", room_alias_name: "mushrooms" });
-    const { page, faults } = await arrive(browser, salon, "viktor", { size: "phone" });
+    const { page, faults } = await enter(browser, salon, viktor, "/rooms", { size: "phone" });
     await page.goto("/explore");
     await page.getByRole("textbox").or(page.getByRole("searchbox")).or(page.getByRole("combobox")).first().fill("mushr");
     await page.getByText("Where not to look").waitFor();
@@ -47,7 +40,7 @@ export const stories = {
     for (let from = 0; from < 100; from += 20) await Promise.all(Array.from({ length: 20 }, (_, index) => wim.createRoom({ preset: "private_chat", name: `Room ${from + index}` })));
     const newest = await wim.createRoom({ preset: "private_chat", name: "The newest" });
     await wim.say(newest, "here");
-    const { page, faults } = await arrive(browser, salon, "wim");
+    const { page, faults } = await enter(browser, salon, wim);
     const rows = page.locator('a[href^="/room/"]');
     await rows.first().waitFor();
     assert.match(await rows.first().innerText(), /The newest/);
