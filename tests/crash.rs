@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 const SHORT_ROUNDS: usize = 6;
+/// All that was ever said is looked for after each round, so a database isn't used for ever.
+const ROUNDS_OF_A_DATABASE: usize = 20;
 const WRITERS: usize = 6;
 
 /// Messages by their words: the ID that the server acknowledged, or none where the answer never came.
@@ -49,16 +51,24 @@ async fn nothing_that_was_acknowledged_is_lost_in_a_crash() {
     let seed = std::env::var("CRASH_SEED").map_or_else(|_| rand::random(), |text| text.parse().unwrap());
     println!("{rounds} rounds, CRASH_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let folder = tempfile::tempdir().unwrap();
+    let all: Vec<usize> = (1..=rounds).collect();
+    for rounds in all.chunks(ROUNDS_OF_A_DATABASE) {
+        live_through(rounds, &mut random).await;
+        println!("{} rounds done", rounds[rounds.len() - 1]);
+    }
+}
 
+/// A database that dies and is opened again, once a round.
+async fn live_through(rounds: &[usize], random: &mut StdRng) {
+    let folder = tempfile::tempdir().unwrap();
     let server = start(folder.path());
     let writer = Arc::new(Writer::register(&server.address).await);
     server.stop("TERM");
-    for round in 1..=rounds {
+    for &round in rounds {
         let server = start(folder.path());
-        let mark = load_until_killed(&writer, server, folder.path(), round, &mut random).await;
+        let mark = load_until_killed(&writer, server, folder.path(), round, random).await;
         if let Some(mark) = mark.filter(|_| round % 2 == 0) {
-            cut_log(&mark, &mut random);
+            cut_log(&mark, random);
             // What came after the mark may be gone: it counts as never answered.
             let mut ledger = writer.ledger.lock().unwrap();
             for (words, id) in ledger.iter_mut() {
