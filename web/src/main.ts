@@ -8,16 +8,15 @@ import { loadInside } from "./app/enter";
 import { session } from "./app/session.svelte";
 import { auth as en } from "./i18n/en/auth";
 import { auth as fr } from "./i18n/fr/auth";
-import { bringWords, loadWords } from "./i18n/i18n.svelte";
+import { loadWords } from "./i18n/i18n.svelte";
 
 // Who is signed in waits for no login page. If it fails, whoever asks next says so.
 if (session.current && !session.current.soft) loadInside().catch(() => {});
 
-// Those of both languages: on a slow line a second turn costs more than the other's words.
-bringWords("auth", { en, fr });
 const target = document.getElementById("app");
 if (target) {
-  await loadWords("auth");
+  // Those of both languages came with the page: on a slow line a second turn costs more than the other's words.
+  await loadWords({ en: async () => en, fr: async () => fr });
   const app = mount(App, {
     target,
     props: {

@@ -1,6 +1,7 @@
 // Builds the web client in two steps: first the app, then the login page, which is told where the app lies. Apart from each
 // other, since in one build the login page would carry all of Svelte that any screen uses.
 import { build } from "vite";
+import { ownPolicy, withoutPreload, withoutUnused } from "./svelte.mjs";
 
 /** A file of what comes at once: over HTTP/1.1 a browser asks for six at a time, and on a slow line each waits for its turn. */
 const together = [
@@ -11,6 +12,7 @@ const together = [
   { name: "shared", test: /\/(src|node_modules)\//, minShareCount: 2, priority: 6 },
 ];
 const { output } = await build({
+  plugins: [withoutUnused],
   build: {
     copyPublicDir: false,
     rolldownOptions: { input: "src/inside.ts", preserveEntrySignatures: "strict", output: { codeSplitting: { groups: together } } },
@@ -37,16 +39,12 @@ const behind = {
   words: Object.fromEntries(["en", "fr"].map((language) => [language, addresses(withImports(named(`words-${language}`)))])),
 };
 
-/** A policy of Trusted Types can't be made twice under one name, and each copy of Svelte makes one. The page's policy lists both. */
-const ownPolicy = {
-  name: "own-policy",
-  transform: (code, id) => (/svelte\/src\//.test(id) && code.includes("'svelte-trusted-html'") ? code.replace("'svelte-trusted-html'", "'salon'") : null),
-};
-const LATER = /screens\/auth\/(Register|strength)|i18n\/(en|fr)\/(?!auth)/;
+const LATER = /screens\/auth\/(Register|strength)/;
 await build({
-  plugins: [ownPolicy],
+  plugins: [withoutUnused, withoutPreload, ownPolicy],
   build: {
     emptyOutDir: false,
+    cssCodeSplit: false,
     rolldownOptions: {
       output: {
         entryFileNames: "assets/login-[hash].js",

@@ -26,19 +26,8 @@ export type Translation<T> = { readonly [K in keyof T]: T[K] extends string ? st
 export type Key = Paths<typeof auth> | Paths<typeof app>;
 export type Values = Record<string, string | number>;
 
-/** Dictionaries that load together. */
-export type Part = "auth" | "app";
-
-const LOADERS: Record<Language, Record<Part, () => Promise<Tree>>> = {
-  en: {
-    auth: async () => (await import("./en/auth")).auth,
-    app: async () => (await import("./en/app")).app,
-  },
-  fr: {
-    auth: async () => (await import("./fr/auth")).auth,
-    app: async () => (await import("./fr/app")).app,
-  },
-};
+/** Words that load together, in each language; see `parts.ts`. */
+export type Part = Readonly<Record<Language, () => Promise<Tree>>>;
 
 const STORED = "salon.language";
 
@@ -61,22 +50,17 @@ export function currentLanguage(): Language {
   return language;
 }
 
-/** Words that came with the page: nothing is loaded for them. */
-export function bringWords(part: Part, brought: Record<Language, Tree>): void {
-  for (const of of Object.keys(LANGUAGES) as Language[]) LOADERS[of][part] = async () => brought[of];
-}
-
 /** Makes a part's words available; returns once they are there. */
 export async function loadWords(part: Part): Promise<void> {
   parts.add(part);
-  const loaded = await LOADERS[language][part]();
+  const loaded = await part[language]();
   words = { ...words, ...loaded };
   document.documentElement.lang = language;
 }
 
 /** Changes the language, everywhere and at once, and remembers it in this browser. */
 export async function setLanguage(next: Language): Promise<void> {
-  const loaded = await Promise.all([...parts].map((part) => LOADERS[next][part]()));
+  const loaded = await Promise.all([...parts].map((part) => part[next]()));
   localStorage.setItem(STORED, next);
   language = next;
   words = Object.assign({}, ...loaded);

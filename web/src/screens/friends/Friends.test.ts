@@ -3,11 +3,12 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vite
 import "../../dev/jsdom";
 import { fakeError, FakeMatrix } from "../../dev/fake.svelte";
 import { loadWords } from "../../i18n/i18n.svelte";
+import { app } from "../../i18n/parts";
 
 const { default: Friends } = await import("./Friends.svelte");
 const { dismiss, shownToasts } = await import("../../ui/toasts.svelte");
 
-beforeAll(() => loadWords("app"));
+beforeAll(() => loadWords(app));
 beforeEach(() => vi.useFakeTimers({ shouldAdvanceTime: true }));
 afterEach(() => {
   vi.runOnlyPendingTimers();

@@ -3,11 +3,12 @@ import { beforeAll, describe, expect, it } from "vitest";
 import "../../dev/jsdom";
 import { FakeMatrix } from "../../dev/fake.svelte";
 import { loadWords } from "../../i18n/i18n.svelte";
+import { app } from "../../i18n/parts";
 import type { Person } from "../../matrix/types";
 
 const { default: Holder } = await import("../../dev/PickerHolder.svelte");
 
-beforeAll(() => loadWords("app"));
+beforeAll(() => loadWords(app));
 
 function open(exclude: string[] = []) {
   const matrix = new FakeMatrix();

@@ -3,10 +3,11 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import "../../dev/jsdom";
 import { fakeError, FakeMatrix, FakeMember, FakeRoom } from "../../dev/fake.svelte";
 import { loadWords } from "../../i18n/i18n.svelte";
+import { app } from "../../i18n/parts";
 
 const { default: PersonPanel } = await import("./PersonPanel.svelte");
 
-beforeAll(() => loadWords("app"));
+beforeAll(() => loadWords(app));
 
 const BOB = "@bob:salon.test";
 

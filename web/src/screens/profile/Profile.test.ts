@@ -3,10 +3,11 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import "../../dev/jsdom";
 import { FakeMatrix } from "../../dev/fake.svelte";
 import { loadWords } from "../../i18n/i18n.svelte";
+import { app, auth } from "../../i18n/parts";
 
 const { default: Profile } = await import("./Profile.svelte");
 
-beforeAll(() => Promise.all([loadWords("auth"), loadWords("app")]));
+beforeAll(() => Promise.all([loadWords(auth), loadWords(app)]));
 
 function open(section: string, prepare: (matrix: FakeMatrix) => void = () => undefined): FakeMatrix {
   const matrix = new FakeMatrix();

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadWords, setLanguage } from "../../i18n/i18n.svelte";
+import { app } from "../../i18n/parts";
 import type { LastLine, Person, Room } from "../../matrix/types";
 import { lineOf, short, typingLine } from "./lines";
 
@@ -11,7 +12,7 @@ const said = (body: LastLine["body"], mine = false): LastLine => ({ sender: pers
 
 beforeAll(async () => {
   await setLanguage("en");
-  await loadWords("app");
+  await loadWords(app);
 });
 
 describe("lineOf", () => {

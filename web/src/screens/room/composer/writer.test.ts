@@ -3,6 +3,7 @@ import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import "../../../dev/jsdom";
 import { FakeMatrix, FakeMember, FakeRoom } from "../../../dev/fake.svelte";
 import { loadWords } from "../../../i18n/i18n.svelte";
+import { app } from "../../../i18n/parts";
 import type { MessageItem, OutgoingText, Timeline, TimelineItem } from "../../../matrix/types";
 import { dismiss, shownToasts } from "../../../ui/toasts.svelte";
 import { Conversation } from "../conversation.svelte";
@@ -52,7 +53,7 @@ async function settled(count: number): Promise<readonly Sent[]> {
   return room.sent;
 }
 
-beforeAll(() => loadWords("app"));
+beforeAll(() => loadWords(app));
 
 beforeEach(() => {
   for (const { id } of shownToasts()) dismiss(id);

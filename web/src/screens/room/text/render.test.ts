@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadWords } from "../../../i18n/i18n.svelte";
+import { app } from "../../../i18n/parts";
 import { isOnlyEmoji } from "./emoji";
 import { renderHtml, renderText, type Known } from "./render";
 import { makeSanitiser } from "./sanitise";
@@ -17,7 +18,7 @@ function box(fragment: DocumentFragment): HTMLElement {
   return element;
 }
 
-beforeAll(() => loadWords("app"));
+beforeAll(() => loadWords(app));
 
 describe("a message's text", () => {
   it("opens links in a new tab that knows nothing of ours", () => {

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadWords } from "../../../i18n/i18n.svelte";
+import { app } from "../../../i18n/parts";
 import type { Change, MessageItem, NoticeItem, Person } from "../../../matrix/types";
 import { foldedSentence, noticeSentence } from "./fold";
 import { rowKeyOf, Rows, type Row } from "./rows";
@@ -54,7 +55,7 @@ function short(rows: readonly Row[]): string {
 
 const isolates = (sentence: string) => sentence.replace(/[\u2068\u2069]/g, "");
 
-beforeAll(() => loadWords("app"));
+beforeAll(() => loadWords(app));
 
 describe("rows", () => {
   it("group what one person says in one go", () => {
