@@ -91,3 +91,19 @@ it("a snapshot that the server knows nothing of is let go", async () => {
   await until(() => second.rooms.joined.includes(room));
   second.stop();
 });
+
+it("a session that was ended while nobody looked says so, and leaves no request that fails unheard", async () => {
+  const ann = await somebody("ann");
+  const vault = new MemoryVault();
+  const open = () => openMatrix(ann.session, { baseUrl: inject("baseUrl"), vault });
+  const first = await open();
+  await until(() => first.rooms.ready);
+  first.stop();
+  await until(() => vault.kept);
+  await ann.matrix.signOut();
+  const second = await open();
+  await until(() => second.connection.state === "signedOut");
+  second.stop();
+  // An uncaught rejection fails the test.
+  await pause(300);
+});

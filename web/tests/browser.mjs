@@ -30,7 +30,7 @@ export async function open(browser, salon, { size = "desktop", locale = "en-GB",
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   const faults = [];
-  page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
+  page.on("pageerror", (error) => faults.push(`error: ${error.stack ?? error.message}`));
   page.on("console", (message) => {
     const text = message.text();
     if (/Content Security Policy|Trusted ?Type/i.test(text)) faults.push(`policy: ${text}`);

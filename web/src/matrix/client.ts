@@ -15,7 +15,18 @@ export class Client extends MatrixClient {
     // Calls are not ours: nothing listens in each room for them, nor asks where they would go.
     this.matrixRTC.start = nothing;
     this.cachedRtcTransports.start = nothing;
+    this.#markSyncs();
     this.#recall();
+  }
+
+  /** The SDK, stopped while it begins, leaves the first sync that it asked for: that it failed is then told to nobody. */
+  #markSyncs(): void {
+    const ask = this.http.authedRequest.bind(this.http);
+    this.http.authedRequest = <T>(...request: Parameters<typeof ask>) => {
+      const answer = ask<T>(...request);
+      if (request[1] === "/sync") answer.catch(nothing);
+      return answer;
+    };
   }
 
   /** The sync begins before the crypto is there. */
