@@ -160,6 +160,7 @@ export class FakeRoom implements Room {
   invite = null;
   farewell = null;
   successor = null;
+  predecessor = null;
   unread = $state.raw({ messages: 0, mentions: 0, marked: false });
   favourite = false;
   lowPriority = false;

@@ -17,6 +17,7 @@ export interface RoomFacts {
   /** `was`: what I was before it; who was only invited has not been put out. `direct`: what I was invited to was a conversation. */
   readonly farewell: { readonly kind: "left" | "kicked" | "banned"; readonly by: string; readonly reason: string; readonly was: Membership; readonly direct: boolean } | null;
   readonly successor: string | null;
+  readonly predecessor: string | null;
   readonly kind: "room" | "space";
 }
 
@@ -60,6 +61,7 @@ export function readFacts(state: StateReader, me: string): RoomFacts {
     invite: membership === "invite" ? inviteOf(mine) : null,
     farewell: membership === "leave" || membership === "ban" ? farewellOf(mine, me) : null,
     successor: text(content("m.room.tombstone")["replacement_room"]) || null,
+    predecessor: text(record(content("m.room.create")["predecessor"])["room_id"]) || null,
     kind: content("m.room.create")["type"] === "m.space" ? "space" : "room",
   };
 }

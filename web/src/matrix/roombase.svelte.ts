@@ -107,6 +107,9 @@ export class RoomBase {
   get successor(): string | null {
     return this.#shown.successor;
   }
+  get predecessor(): string | null {
+    return this.#shown.predecessor;
+  }
   get favourite(): boolean {
     return this.#shown.favourite;
   }

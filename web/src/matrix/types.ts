@@ -221,6 +221,8 @@ export interface Room {
   readonly farewell: { readonly kind: "left" | "kicked" | "banned"; readonly by: Person; readonly reason: string } | null;
   /** Where an upgraded room goes on. */
   readonly successor: RoomId | null;
+  /** The room that this one goes on with. */
+  readonly predecessor: RoomId | null;
   readonly unread: Unread;
   readonly favourite: boolean;
   readonly lowPriority: boolean;

@@ -122,7 +122,7 @@ export const stories = {
     assert.deepEqual([...one.faults, ...other.faults], []);
   },
 
-  "a room that was moved says where it goes on": async ({ browser, salon }) => {
+  "a room that was moved says where it goes on, and the new one leads back": async ({ browser, salon }) => {
     const [jack, kira] = [await person(salon, "jack", "Jack"), await person(salon, "kira", "Kira")];
     const room = await roomOf(jack, [kira], { name: "Version eleven", room_version: "11" });
     await jack.say(room, "An old word");
@@ -135,6 +135,11 @@ export const stories = {
     await page.getByRole("link", { name: "Go there" }).last().click();
     await page.getByRole("button", { name: /Accept|Join/ }).first().click();
     await write(page, "Here I am");
+    await timeline(page).getByText("Here I am").waitFor();
+    await timeline(page).getByRole("link", { name: "What was said before" }).click();
+    await timeline(page).getByText("An old word").waitFor();
+    await page.getByText("This conversation goes on in a new room.").waitFor();
+    await page.goBack();
     await timeline(page).getByText("Here I am").waitFor();
     assert.deepEqual(faults, []);
   },

@@ -82,6 +82,7 @@ export const room = {
     roomEmpty: "Nothing was said here yet. Write the first message.",
     alone: "You are the only one here so far.",
     invite: "Invite people",
+    earlier: "What was said before",
   },
   message: {
     by: "{name}, {time}",

@@ -82,6 +82,7 @@ export const room = {
     roomEmpty: "Rien n’a encore été dit ici. Écrivez le premier message.",
     alone: "Il n’y a que vous ici pour l’instant.",
     invite: "Inviter des gens",
+    earlier: "Ce qui s’est dit avant",
   },
   message: {
     by: "{name}, à {time}",
