@@ -2,6 +2,7 @@
  * A Matrix that lives in memory, for tests of screens and for looking at them: people, friends and requests behave as the
  * server would have them, rooms know their members, and what nobody here needs rejects.
  */
+import { noPermissions } from "../matrix/powers";
 import type {
   Device,
   Devices,
@@ -130,22 +131,6 @@ class FakeMembers implements Members {
   }
 }
 
-const NOTHING: Permissions = {
-  send: true,
-  invite: false,
-  kick: false,
-  ban: false,
-  redactOthers: false,
-  rename: false,
-  topic: false,
-  avatar: false,
-  alias: false,
-  joinRule: false,
-  history: false,
-  levels: false,
-  mentionRoom: false,
-};
-
 export class FakeRoom implements Room {
   readonly id: string;
   name = $state("");
@@ -169,7 +154,7 @@ export class FakeRoom implements Room {
   typing = $state.raw<readonly Person[]>([]);
   draft = "";
   readonly members = new FakeMembers();
-  can = $state.raw<Permissions>(NOTHING);
+  can = $state.raw<Permissions>({ ...noPermissions(), send: true });
   readonly joinRule = "invite" as const;
   readonly history = "shared" as const;
 
