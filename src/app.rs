@@ -147,13 +147,18 @@ impl App {
                     tracing::error!(%error, "events reach other servers no more until the next start");
                 }
             };
+            let delayed = async {
+                if let Err(error) = outbound::delayed::follow(app.clone()).await {
+                    tracing::error!(%error, "delayed events are sent no more until the next start");
+                }
+            };
             let words = async {
                 if let Err(error) = app.rooms.follow_search().await {
                     tracing::error!(%error, "what is new can't be searched until the next start");
                 }
             };
             tokio::select! {
-                ((), (), (), ()) = async { tokio::join!(profiles, pushes, events, words) } => {}
+                ((), (), (), (), ()) = async { tokio::join!(profiles, pushes, events, words, delayed) } => {}
                 () = app.stopped() => {}
             }
         })

@@ -43,6 +43,7 @@ const KINDS: &[(Index, Check)] = &[
     (Index::Account, accounts::check_account),
     (Index::Restrictions, accounts::check_restrictions),
     (Index::Report, accounts::check_report),
+    (Index::Delayed, sending::check_delayed),
     (Index::Device, accounts::check_device),
     (Index::Token, accounts::check_token),
     (Index::RegistrationToken, accounts::check_registration_token),

@@ -1,15 +1,17 @@
-//! What clients leave behind in rooms: receipts, each told by two rows, and the transactions of what they sent.
+//! What clients leave behind in rooms: receipts, each told by two rows, the transactions of what they sent, and what
+//! they have sent later.
 
 use super::{Database, Report, index::IndexRow, report, row};
 use crate::{
     ids::{Position, RoomNum, UserNum},
     rooms::{
+        delayed::{self, DelayedRow},
         receipts::{OwnReceipt, Receipt, own_receipt_key},
         rows::EventMeta,
     },
     store::{
         Family, Read, StoreError,
-        keys::{self, read_u32, read_u64},
+        keys::{self, Index, KeyBuilder, read_u32, read_u64},
     },
 };
 
@@ -75,6 +77,21 @@ pub(super) fn check_transaction(db: &Database<'_>, row: &IndexRow<'_>, report: &
     });
     if !sent {
         report.wrong(row.place(), "the event that it names is not there, or was sent otherwise");
+    }
+    Ok(())
+}
+
+/// 0 → user, delay ID: an event that is to be sent later, of an account that its ID names.
+pub(super) fn check_delayed(db: &Database<'_>, row: &IndexRow<'_>, report: &mut Report) -> Result<(), StoreError> {
+    report.count("delayed events", 1);
+    row.decode::<DelayedRow>(report);
+    let user = UserNum(read_u32(row.rest, 0).unwrap_or(0));
+    let delay_id = row.rest.get(4..).and_then(|id| std::str::from_utf8(id).ok()).unwrap_or_default();
+    let account = KeyBuilder::user(user, Index::Account).build();
+    if row.owner != 0 || delayed::user_of(delay_id) != Some(user) {
+        report.wrong(row.place(), "its ID names another user");
+    } else if db.snapshot.get(Family::Index, &account)?.is_none() {
+        report.wrong(row.place(), "this delayed event is of no account");
     }
     Ok(())
 }

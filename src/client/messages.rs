@@ -5,15 +5,19 @@ use std::sync::Arc;
 use axum::extract::State;
 use ruma::{OwnedEventId, OwnedRoomId};
 
+use super::delayed::{DelayQuery, delay};
 use crate::{
     app::App,
     error::Result,
     http::{
         answer::RawJson,
-        extract::{Params, RawBody, text},
+        extract::{Params, QueryParams, RawBody, text},
     },
     json::ObjectWriter,
-    rooms::messages::{NewMessage, NewRedaction},
+    rooms::{
+        delayed::{DelayedEvent, NewDelayed},
+        messages::{NewMessage, NewRedaction},
+    },
     users::Session,
 };
 
@@ -22,9 +26,14 @@ pub async fn send(
     State(app): State<Arc<App>>,
     session: Session,
     Params((room_id, event_type, transaction_id)): Params<(OwnedRoomId, String, String)>,
+    QueryParams(later): QueryParams<DelayQuery>,
     RawBody(body): RawBody,
 ) -> Result<RawJson> {
     app.users.presence.active(&session);
+    if let Some(delay_ms) = later.delay_ms {
+        let event = DelayedEvent { room_id, event_type, state_key: None, content: text(&body)?.to_owned() };
+        return delay(&app, &session, NewDelayed { event, delay_ms, transaction: transaction_id }).await;
+    }
     let new = NewMessage { room_id, event_type, content: text(&body)?, transaction_id };
     Ok(sent(app.rooms.send_message(&session, new).await?))
 }

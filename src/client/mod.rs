@@ -9,6 +9,7 @@ pub mod calls;
 pub mod capabilities;
 pub mod create_room;
 pub mod dehydrated;
+pub mod delayed;
 pub mod devices;
 pub mod directory;
 pub mod discovery;

@@ -7,6 +7,7 @@ use ruma::OwnedRoomId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::delayed::{DelayQuery, delay};
 use crate::{
     app::App,
     error::{Error, Result},
@@ -16,6 +17,7 @@ use crate::{
     },
     json::{ArrayWriter, ObjectWriter},
     rooms::{
+        delayed::{DelayedEvent, NewDelayed},
         render::Reader,
         room_state::{NewState, parse_content},
         rows::Membership,
@@ -94,8 +96,14 @@ pub async fn set(
     State(app): State<Arc<App>>,
     session: Session,
     Params(path): Params<StatePath>,
+    QueryParams(later): QueryParams<DelayQuery>,
     RawBody(body): RawBody,
 ) -> Result<RawJson> {
+    if let Some(delay_ms) = later.delay_ms {
+        let StatePath { room_id, event_type, state_key } = path;
+        let event = DelayedEvent { room_id, event_type, state_key: Some(state_key), content: text(&body)?.to_owned() };
+        return delay(&app, &session, NewDelayed { event, delay_ms, transaction: String::new() }).await;
+    }
     let content = parse_content(text(&body)?)?;
     let room = app.rooms.number(&path.room_id)?;
     let new = NewState { event_type: path.event_type, state_key: path.state_key, content };

@@ -26,6 +26,8 @@ pub struct Unsigned<'a> {
     pub age: Option<i64>,
     /// Set for the device that sent the event.
     pub transaction_id: Option<&'a str>,
+    /// Set for the sender of an event that was delayed (MSC4140).
+    pub delay_id: Option<&'a str>,
     /// The content of the state event that this one replaced.
     pub prev_content_json: Option<&'a [u8]>,
     /// The sender of that event.
@@ -85,6 +87,7 @@ impl Unsigned<'_> {
     fn is_empty(&self) -> bool {
         self.age.is_none()
             && self.transaction_id.is_none()
+            && self.delay_id.is_none()
             && self.prev_content_json.is_none()
             && self.prev_sender.is_none()
             && self.replaces_state.is_none()
@@ -100,6 +103,7 @@ impl Unsigned<'_> {
         }
         for (key, text) in [
             ("transaction_id", self.transaction_id),
+            ("org.matrix.msc4140.delay_id", self.delay_id),
             ("prev_sender", self.prev_sender),
             ("replaces_state", self.replaces_state),
             ("membership", self.membership),

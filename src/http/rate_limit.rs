@@ -140,6 +140,8 @@ impl Class {
             (_, "media", ("preview_url", _)) => Self::Previews,
             (_, "media", ("download" | "thumbnail", _)) => Self::Media,
             (_, "rooms", (_, "send" | "state" | "redact")) if method != Method::GET => Self::Messages,
+            (&Method::PUT, "org.matrix.msc4140", _) => Self::Messages,
+            (&Method::POST, "org.matrix.msc4140", _) if path.ends_with("/send") => Self::Messages,
             _ => Self::Other,
         }
     }
@@ -252,6 +254,9 @@ mod tests {
             (Method::PUT, "/_matrix/client/v3/rooms/!a/send/m.room.message/1", Class::Messages),
             (Method::GET, "/_matrix/client/v3/rooms/!a/state", Class::Other),
             (Method::PUT, "/_matrix/client/v3/rooms/!a/state/m.room.name/", Class::Messages),
+            (Method::PUT, "/_matrix/client/unstable/org.matrix.msc4140/rooms/!a/delayed_event/t/1", Class::Messages),
+            (Method::POST, "/_matrix/client/unstable/org.matrix.msc4140/delayed_events/d/send", Class::Messages),
+            (Method::POST, "/_matrix/client/unstable/org.matrix.msc4140/delayed_events/d/restart", Class::Other),
             (Method::POST, "/_matrix/client/v3/rooms/!a/invite", Class::Joins),
             (Method::POST, "/_matrix/client/v3/join/!a", Class::Joins),
             (Method::POST, "/_matrix/client/v3/rooms/!a/report/$b", Class::Reports),

@@ -27,6 +27,7 @@ const DENIED_TO_SUSPENDED: &[(Method, &str)] = &[
     (Method::POST, "rooms/*/unban"),
     (Method::POST, "rooms/*/upgrade"),
     (Method::PUT, "rooms/*/send/*/*"),
+    (Method::PUT, "org.matrix.msc4140/rooms/*/delayed_event/*/*"),
     (Method::PUT, "rooms/*/state/*"),
     (Method::PUT, "rooms/*/state/*/*"),
     (Method::PUT, "profile/*/*"),

@@ -270,7 +270,13 @@ fn media_v1() -> Router<Arc<App>> {
 
 /// What is still a proposal, under its own name.
 fn client_unstable() -> Router<Arc<App>> {
-    Router::new().route("/org.matrix.msc4143/rtc/transports", get(calls::rtc_transports))
+    const DELAYED: &str = "/org.matrix.msc4140";
+    Router::new()
+        .route("/org.matrix.msc4143/rtc/transports", get(calls::rtc_transports))
+        .route(&format!("{DELAYED}/rooms/{{roomId}}/delayed_event/{{eventType}}/{{txnId}}"), put(delayed::schedule))
+        .route(&format!("{DELAYED}/delayed_events"), get(delayed::list))
+        .route(&format!("{DELAYED}/delayed_events/{{delayId}}"), get(delayed::get).post(delayed::manage_by_body))
+        .route(&format!("{DELAYED}/delayed_events/{{delayId}}/{{action}}"), post(delayed::manage))
 }
 
 /// Uploads, under all of their prefixes; and what was readable without an access token once.

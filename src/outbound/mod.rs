@@ -1,5 +1,7 @@
-//! What this server tells others of its own accord: followers of the log, each from a position of its own.
+//! What this server does of its own accord: followers of the log, each from a position of its own, and what waits for
+//! its time.
 
+pub mod delayed;
 pub mod federation;
 mod progress;
 pub mod push;

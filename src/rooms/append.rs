@@ -10,8 +10,9 @@ use super::{
     guard::StateEntry,
     indexes::Effects,
     place::{Given, Placement},
-    rows::{EventMeta, Place, Transaction, Verdict},
+    rows::{EventMeta, Place, Verdict},
     timeline::Point,
+    transactions::Request,
     view::{RoomView, ViewError},
 };
 use crate::{
@@ -20,7 +21,6 @@ use crate::{
     ids::{EventNum, Position, RoomNum},
     state::auth,
     store::{Commit, Family, Latest, LogEntry, Notice, Ticket, keys},
-    users::NewTransaction,
 };
 
 /// An event follows no more than this many others (server-server API, "PDUs").
@@ -39,8 +39,8 @@ pub struct NewEvent {
     pub content: CanonicalJsonObject,
     /// What an `m.room.redaction` redacts.
     pub redacts: Option<OwnedEventId>,
-    /// What the client calls it, so that a second request gets the first one's answer.
-    pub transaction: Option<NewTransaction>,
+    /// What asked for it, which is to have it once.
+    pub request: Option<Request>,
     /// `origin_server_ts` in ms, where it isn't now.
     pub timestamp: Option<u64>,
 }
@@ -68,7 +68,7 @@ impl NewEvent {
             state_key: None,
             content,
             redacts: None,
-            transaction: None,
+            request: None,
             timestamp: None,
         }
     }
@@ -112,7 +112,7 @@ struct Landing {
     gap: bool,
     vouched: bool,
     anchor: Option<Point>,
-    transaction: Option<NewTransaction>,
+    request: Option<Request>,
 }
 
 impl Rooms {
@@ -184,9 +184,9 @@ impl RoomGuard<'_> {
         if new.event_type == "m.room.create" {
             return Err(Error::forbidden("A room has one create event, which is its first."));
         }
-        let transaction = new.transaction.take();
+        let request = new.request.take();
         let (pdu, placement) = self.seal(new)?;
-        self.commit(pdu, placement, Landing { transaction, ..Landing::default() })
+        self.commit(pdu, placement, Landing { request, ..Landing::default() })
     }
 
     /// An event that the rules allow behind the extremities, without it being appended.
@@ -245,7 +245,7 @@ impl RoomGuard<'_> {
         self.outlier = here.map(|(number, _)| number);
         self.filling = received.anchor.is_some();
         let placed = self.place_any(&pdu, (prev, numbers), received.given);
-        let landing = Landing { gap, vouched: received.vouched, anchor: received.anchor, transaction: None };
+        let landing = Landing { gap, vouched: received.vouched, anchor: received.anchor, request: None };
         let appended = placed.and_then(|placement| self.commit(pdu, placement, landing));
         (self.outlier, self.filling) = (None, false);
         appended
@@ -264,7 +264,7 @@ impl RoomGuard<'_> {
 
     /// Queues the commit of a placed event, and moves the head in memory.
     fn commit(&mut self, pdu: Arc<Pdu>, placement: Placement, landing: Landing) -> Result<Appended> {
-        let Landing { gap, vouched, anchor, transaction } = landing;
+        let Landing { gap, vouched, anchor, request } = landing;
         let number = self.new_number();
         let sender = self.rooms.store.intern_user(pdu.sender())?;
         let effects = Effects::of(self, &pdu, &placement)?;
@@ -301,7 +301,7 @@ impl RoomGuard<'_> {
             auth: placement.auth,
             redacted_by: None,
             children,
-            transaction: transaction.as_ref().map(Transaction::of),
+            transaction: request.as_ref().map(Request::mark),
         };
         let json = StoredEvent::encode(&pdu);
         let visible = placement.verdict == Verdict::Accepted;
@@ -331,9 +331,8 @@ impl RoomGuard<'_> {
             if state_changed {
                 commit.put(Family::Roots, keys::room_position(room, position), head.state.to_vec());
             }
-            if let Some(transaction) = transaction {
-                let event_id = pdu.event_id().as_str().to_owned();
-                self.rooms.users.write_transaction(&mut commit, &transaction, event_id);
+            if let Some(request) = request {
+                request.answered(self.rooms, &mut commit, pdu.event_id());
             }
             commit.put_row(Family::Rooms, keys::room(room), &head);
             effects.write(&mut commit, (room, number), &meta);

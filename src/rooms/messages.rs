@@ -9,7 +9,7 @@ use super::{
     NewEvent, RoomGuard, Rooms,
     room_state::parse_content,
     rows::{Membership, Verdict},
-    transactions::{self, Endpoint},
+    transactions::{self, Endpoint, Request},
 };
 use crate::{
     error::{Error, Result},
@@ -52,13 +52,24 @@ impl Rooms {
     /// 403 `M_FORBIDDEN` if the user is not in the room or may not send this; 400 `M_NOT_JSON`, `M_BAD_JSON` or 413
     /// `M_TOO_LARGE` if the content has no valid form. For an `m.room.redaction` those of [`Rooms::redact`] too.
     pub async fn send_message(&self, session: &Session, new: NewMessage<'_>) -> Result<OwnedEventId> {
-        let mut content = parse_content(new.content)?;
+        let content = parse_content(new.content)?;
         let room = self.number_of_joined(&new.room_id)?;
         let endpoint = Endpoint::Send(&new.event_type);
         let transaction = self.transaction(session, room, endpoint, new.transaction_id)?;
-        let target = if new.event_type == REDACTION { Some(take_target(&mut content)?) } else { None };
-        let event = NewEvent::message(session.user_id.clone(), new.event_type, content);
-        self.send_once(session, room, NewEvent { redacts: target, transaction: Some(transaction), ..event }).await
+        self.send_content(session, room, (new.event_type, content), Request::Transaction(transaction)).await
+    }
+
+    /// The same for what `request` asks for, and whose content is parsed.
+    pub(super) async fn send_content(
+        &self,
+        session: &Session,
+        room: RoomNum,
+        (event_type, mut content): (String, CanonicalJsonObject),
+        request: Request,
+    ) -> Result<OwnedEventId> {
+        let target = if event_type == REDACTION { Some(take_target(&mut content)?) } else { None };
+        let event = NewEvent::message(session.user_id.clone(), event_type, content);
+        self.send_once(session, room, NewEvent { redacts: target, request: Some(request), ..event }).await
     }
 
     /// Redacts an event, and returns the redaction's ID once it is on disk.
@@ -74,13 +85,13 @@ impl Rooms {
         let endpoint = Endpoint::Redact(&new.target);
         let transaction = self.transaction(session, room, endpoint, new.transaction_id)?;
         let event = NewEvent::message(session.user_id.clone(), REDACTION, content);
-        self.send_once(session, room, NewEvent { redacts: Some(new.target), transaction: Some(transaction), ..event })
-            .await
+        let request = Some(Request::Transaction(transaction));
+        self.send_once(session, room, NewEvent { redacts: Some(new.target), request, ..event }).await
     }
 
     async fn send_once(&self, session: &Session, room: RoomNum, event: NewEvent) -> Result<OwnedEventId> {
         let mut guard = self.lock(room).await?;
-        if let Some(transaction) = &event.transaction
+        if let Some(Request::Transaction(transaction)) = &event.request
             && let Some((event_id, position)) = guard.earlier(transaction)?
         {
             drop(guard);

@@ -8,6 +8,7 @@ pub mod aliases;
 mod append;
 pub mod context;
 pub mod create;
+pub mod delayed;
 pub mod directory;
 pub mod extremities;
 mod guard;
@@ -58,12 +59,13 @@ use quick_cache::sync::Cache;
 use ruma::OwnedServerName;
 
 use self::{
-    aliases::Aliases, guard::Slots, lazy::LazyMembers, profiles::Carried, reports::ReportLock, search::Searchable,
-    typing::Typing, view::RoomView,
+    aliases::Aliases, delayed::Schedule, guard::Slots, lazy::LazyMembers, profiles::Carried, reports::ReportLock,
+    search::Searchable, typing::Typing, view::RoomView,
 };
 pub use self::{
     append::{Appended, NewEvent},
     guard::RoomGuard,
+    transactions::Request,
 };
 use crate::{
     clock::{Clock, Randomness},
@@ -104,6 +106,7 @@ pub struct Rooms {
     carried: Carried,
     report_lock: ReportLock,
     searchable: Searchable,
+    schedule: Schedule,
     unread: unread::UnreadCache,
 }
 
@@ -138,6 +141,7 @@ impl Rooms {
             carried: Carried::new(Position(0)),
             report_lock: ReportLock::default(),
             searchable: Searchable::default(),
+            schedule: Schedule::default(),
             unread: unread::UnreadCache::default(),
         }
     }

@@ -3,7 +3,7 @@
 use ruma::{RoomId, UserId};
 
 use super::{
-    rows::EventMeta,
+    rows::{EventMeta, Transaction},
     view::{RoomView, ViewError},
     visibility::Eyes,
 };
@@ -58,14 +58,12 @@ impl<'a> RoomView<'a, Snapshot<'a>> {
         let room_id = room_id.as_deref();
         let replaced = meta.replaces.map(|number| self.event(number)).transpose()?;
         let redaction = meta.redacted_by.map(|number| self.redaction(room_id, number)).transpose()?;
-        let transaction = meta
-            .transaction
-            .as_ref()
-            .filter(|transaction| meta.sender == reader.user && transaction.device == reader.device);
+        let transaction = meta.transaction.as_ref().filter(|_| meta.sender == reader.user);
         let prev_sender = replaced.as_ref().map(StoredEvent::sender);
         let unsigned = Unsigned {
             age: Some(i64::try_from(reader.now_ms).unwrap_or(i64::MAX) - event.origin_server_ts() as i64),
-            transaction_id: transaction.map(|transaction| transaction.id.as_str()),
+            transaction_id: transaction.and_then(|transaction| transaction.id_for(reader.device)),
+            delay_id: transaction.and_then(Transaction::delay_id),
             prev_content_json: replaced.as_ref().map(StoredEvent::content),
             prev_sender: prev_sender.as_deref(),
             replaces_state: replaced.as_ref().map(|event| event.event_id().as_str()),

@@ -2,7 +2,7 @@
 
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedEventId, UserId};
 
-use super::{Appended, NewEvent, RoomGuard, Rooms, membership::Actor, rows::Membership};
+use super::{Appended, NewEvent, RoomGuard, Rooms, membership::Actor, rows::Membership, transactions::Request};
 use crate::{
     error::{Error, Result},
     event::check_content,
@@ -29,6 +29,17 @@ impl Rooms {
     /// 403 `M_FORBIDDEN` if the rules deny it; 400 `M_BAD_JSON`, `M_BAD_ALIAS`, `M_INVALID_PARAM` if the content
     /// doesn't fit its type.
     pub async fn set_state(&self, session: &Session, room: RoomNum, new: NewState) -> Result<OwnedEventId> {
+        self.set_state_by(session, room, new, None).await
+    }
+
+    /// The same for a request, which learns of the event in its commit unless it is a membership.
+    pub(super) async fn set_state_by(
+        &self,
+        session: &Session,
+        room: RoomNum,
+        new: NewState,
+        request: Option<Request>,
+    ) -> Result<OwnedEventId> {
         if new.event_type == "m.room.member" {
             let target = <&UserId>::try_from(new.state_key.as_str())
                 .map_err(|_| Error::invalid_param("The state key of m.room.member is a user ID."))?;
@@ -45,7 +56,9 @@ impl Rooms {
             return Ok(event.event_id().clone());
         }
         let closes = new.event_type == "m.room.guest_access";
-        let mut appended = guard.append_state(&session.user_id, new)?;
+        guard.check_state(&new)?;
+        let event = NewEvent::state(&*session.user_id, new.event_type, new.state_key, new.content);
+        let mut appended = guard.append(NewEvent { request, ..event })?;
         if closes && let Some(last) = guard.see_guests_out()? {
             // The log is written in order: what is awaited last was written last.
             appended.ticket = last;
@@ -58,6 +71,12 @@ impl Rooms {
 impl RoomGuard<'_> {
     /// Appends state that is not a membership, if its content fits its type.
     pub(super) fn append_state(&mut self, sender: &UserId, new: NewState) -> Result<Appended> {
+        self.check_state(&new)?;
+        self.append(NewEvent::state(sender, new.event_type, new.state_key, new.content))
+    }
+
+    /// Whether state that is not a membership has a content that fits its type.
+    fn check_state(&mut self, new: &NewState) -> Result<()> {
         match new.event_type.as_str() {
             "m.room.power_levels" => self.check_power_levels(&new.content)?,
             "m.room.canonical_alias" => self.check_canonical_alias(&new.content)?,
@@ -65,7 +84,7 @@ impl RoomGuard<'_> {
             "m.room.redaction" => return Err(Error::forbidden("A redaction is not state: use /redact for it.")),
             _ => {}
         }
-        self.append(NewEvent::state(sender, new.event_type, new.state_key, new.content))
+        Ok(())
     }
 
     fn check_power_levels(&mut self, content: &CanonicalJsonObject) -> Result<()> {

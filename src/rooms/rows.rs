@@ -82,13 +82,30 @@ pub enum Place {
     Outlier,
 }
 
-/// What a client called the event that it sent.
+/// What a client called the event that it sent, or this server one that was delayed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transaction {
-    /// The device that sent it.
+    /// The device that sent it; empty, which no device's ID is, of one that was delayed.
     pub device: String,
-    /// Its transaction ID.
+    /// Its transaction ID, or its delay ID.
     pub id: String,
+}
+
+impl Transaction {
+    /// Of an event that was delayed.
+    pub fn of_delayed(delay_id: String) -> Self {
+        Self { device: String::new(), id: delay_id }
+    }
+
+    /// The transaction ID, for the device that chose it.
+    pub fn id_for(&self, device: &str) -> Option<&str> {
+        (!self.device.is_empty() && self.device == device).then_some(&*self.id)
+    }
+
+    /// The delay ID of an event that was delayed.
+    pub fn delay_id(&self) -> Option<&str> {
+        self.device.is_empty().then_some(&*self.id)
+    }
 }
 
 /// What walks over the DAG need to know of an event without its JSON.

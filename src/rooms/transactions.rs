@@ -5,11 +5,11 @@
 
 use ruma::{EventId, OwnedEventId};
 
-use super::{RoomGuard, Rooms, rows::Transaction};
+use super::{RoomGuard, Rooms, delayed::Due, rows::Transaction};
 use crate::{
     error::{Error, Result},
     ids::{Position, RoomNum},
-    store::{Family, Store, StoreError},
+    store::{Commit, Family, Store, StoreError},
     users::{NewTransaction, Session},
 };
 
@@ -39,10 +39,32 @@ impl Rooms {
     }
 }
 
-impl Transaction {
-    /// What is kept of a transaction with its event.
-    pub(super) fn of(transaction: &NewTransaction) -> Self {
-        Self { device: transaction.device.clone(), id: transaction.id.clone() }
+/// What asked for an event, which is to have it once.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// A request, which its client may send again.
+    Transaction(NewTransaction),
+    /// A delayed event whose time has come.
+    Delayed(Due),
+}
+
+impl Request {
+    /// What is kept of it with its event.
+    pub(super) fn mark(&self) -> Transaction {
+        match self {
+            Self::Transaction(new) => Transaction { device: new.device.clone(), id: new.id.clone() },
+            Self::Delayed(due) => Transaction::of_delayed(due.delay_id.clone()),
+        }
+    }
+
+    /// Adds to the commit of its event that it has it.
+    pub(super) fn answered(self, rooms: &Rooms, commit: &mut Commit, event_id: &EventId) {
+        match self {
+            Self::Transaction(new) => {
+                rooms.users.write_transaction(commit, &new, event_id.as_str().to_owned());
+            }
+            Self::Delayed(due) => due.sent(commit, event_id, rooms.clock.now_ms()),
+        }
     }
 }
 

@@ -72,6 +72,8 @@ pub enum Index {
     MediaContent = b'C',
     /// 0 → access or refresh token's hash.
     Token = b'K',
+    /// 0 → user, delay ID: an event that is to be sent later.
+    Delayed = b'Y',
     /// 0 → report to the administrators.
     Report = b'N',
     /// 0 → registration token.

@@ -12,6 +12,7 @@ mod check_devices;
 mod compression;
 mod cross_signing;
 mod dehydrated;
+mod delayed;
 mod device_lists;
 mod directory;
 mod discovery;

@@ -22,6 +22,7 @@ fn unsigned_has_what_was_given_and_the_room_is_named_on_demand() {
     let unsigned = Unsigned {
         age: Some(-5),
         transaction_id: Some("\"odd\" \\ \n id"),
+        delay_id: None,
         prev_content_json: Some(br#"{"topic":"s"}"#),
         prev_sender: Some("@bob:salon.test"),
         replaces_state: Some("$old"),
