@@ -7,7 +7,7 @@ afterEach(closeAll);
 const PIXEL = Uint8Array.from(atob("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="), (char) => char.charCodeAt(0));
 const picture = () => new File([PIXEL], "pixel.png", { type: "image/png" });
 const messages = (room: Room) => room.timeline.items.filter((item): item is MessageItem => item.kind === "message");
-const NEW = { name: "Garden", topic: "", avatar: null, isPublic: false, alias: "", invite: [] };
+const NEW = { name: "Garden", topic: "", avatar: null, isPublic: false, alias: "", invite: [], encrypted: false };
 
 async function logIn(who: Somebody): Promise<{ device_id: string; access_token: string }> {
   return who.ask("POST", "/_matrix/client/v3/login", { type: "m.login.password", identifier: { type: "m.id.user", user: who.id }, password: PASSWORD });

@@ -9,7 +9,7 @@ const plain = (text: string) => ({ text, html: null, mentions: [], mentionsRoom:
 const messages = (room: Room) => room.timeline.items.filter((item): item is MessageItem => item.kind === "message");
 const texts = (room: Room) => messages(room).map((item) => ("text" in item.body ? item.body.text : item.body.type));
 const changes = (room: Room) => room.timeline.items.filter((item): item is NoticeItem => item.kind === "notice").map((item) => item.change);
-const NEW = { name: "Garden", topic: "", avatar: null, isPublic: false, alias: "", invite: [] };
+const NEW = { name: "Garden", topic: "", avatar: null, isPublic: false, alias: "", invite: [], encrypted: false };
 
 /** A room that both are in. */
 async function together(ann: Somebody, bob: Somebody): Promise<[Room, Room]> {

@@ -5,7 +5,7 @@ import { closeAll, pause, somebody, until } from "./people";
 
 afterEach(closeAll);
 
-const NEW = { name: "Garden", topic: "", avatar: null, isPublic: false, alias: "", invite: [] };
+const NEW = { name: "Garden", topic: "", avatar: null, isPublic: false, alias: "", invite: [], encrypted: false };
 
 class MemoryVault implements Vault {
   kept: Snapshot | null = null;

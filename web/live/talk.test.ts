@@ -11,7 +11,7 @@ const texts = (room: Room) => messages(room).map((item) => ("text" in item.body 
 describe("two people in a room", () => {
   it("talk, answer, react, edit and take back, each as the other watches", async () => {
     const [ann, bob] = await Promise.all([somebody("ann"), somebody("bob")]);
-    const room = await ann.matrix.rooms.create({ name: "Garden", topic: "Roses", avatar: null, isPublic: false, alias: "", invite: [bob.id] });
+    const room = await ann.matrix.rooms.create({ name: "Garden", topic: "Roses", avatar: null, isPublic: false, alias: "", invite: [bob.id], encrypted: false });
     expect([room.name, room.topic, room.membership, room.can.rename]).toEqual(["Garden", "Roses", "join", true]);
     expect(ann.matrix.rooms.joined).toContain(room);
 

@@ -8,6 +8,7 @@ const together = [
   { name: "frame", test: /src\/inside\.ts|vite\/preload-helper/, priority: 10 },
   { name: "matrix", test: /src\/matrix\/index\.ts/, priority: 7 },
   ...["en", "fr"].map((language) => ({ name: `words-${language}`, test: new RegExp(`src/i18n/${language}/`), priority: 7 })),
+  ...["en", "fr"].map((language) => ({ name: `late-words-${language}`, test: new RegExp(`src/i18n/secure/${language}`), priority: 7 })),
   // What screens that load later have in common.
   { name: "shared", test: /\/(src|node_modules)\//, minShareCount: 2, priority: 6 },
 ];

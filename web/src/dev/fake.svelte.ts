@@ -184,6 +184,7 @@ export class FakeRoom implements Room {
   setName = async () => unused();
   setTopic = async () => unused();
   setAvatar = async () => unused();
+  encrypt = async () => unused();
   setAlias = async () => unused();
   setJoinRule = async () => unused();
   setHistory = async () => unused();

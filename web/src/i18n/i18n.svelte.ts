@@ -4,6 +4,7 @@
  */
 import type { auth } from "./en/auth";
 import type { app } from "./en/app";
+import type { secure } from "./secure/en";
 
 export const LANGUAGES = { en: "English", fr: "Français" } as const;
 export type Language = keyof typeof LANGUAGES;
@@ -23,7 +24,7 @@ type Paths<T> = {
 export type Translation<T> = { readonly [K in keyof T]: T[K] extends string ? string : T[K] extends Plural ? Plural : Translation<T[K]> };
 
 /** Each key that may be asked for. */
-export type Key = Paths<typeof auth> | Paths<typeof app>;
+export type Key = Paths<typeof auth> | Paths<typeof app> | `secure.${Paths<typeof secure>}`;
 export type Values = Record<string, string | number>;
 
 /** Words that load together, in each language; see `parts.ts`. */

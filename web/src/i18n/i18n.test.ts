@@ -3,6 +3,8 @@ import { auth as enAuth } from "./en/auth";
 import { app as enApp } from "./en/app";
 import { auth as frAuth } from "./fr/auth";
 import { app as frApp } from "./fr/app";
+import { secure as enSecure } from "./secure/en";
+import { secure as frSecure } from "./secure/fr";
 
 type Words = { readonly [key: string]: string | Words };
 
@@ -16,8 +18,8 @@ function sentences(words: Words, path = ""): Map<string, string> {
 const holes = (sentence: string) => [...sentence.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort();
 
 describe("French and English", () => {
-  const english = sentences({ ...enAuth, ...enApp } as unknown as Words);
-  const french = sentences({ ...frAuth, ...frApp } as unknown as Words);
+  const english = sentences({ ...enAuth, ...enApp, secure: enSecure } as unknown as Words);
+  const french = sentences({ ...frAuth, ...frApp, secure: frSecure } as unknown as Words);
 
   it("have the same keys", () => {
     expect([...french.keys()].sort()).toEqual([...english.keys()].sort());

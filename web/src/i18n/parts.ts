@@ -10,3 +10,9 @@ export const app: Part = {
   en: async () => (await import("./en/app")).app,
   fr: async () => (await import("./fr/app")).app,
 };
+
+/** Of encryption: it is spoken of late, if at all. */
+export const secure: Part = {
+  en: () => import("./secure/en"),
+  fr: () => import("./secure/fr"),
+};

@@ -33,9 +33,10 @@ export class Friendship {
     return this.core.rooms.whenJoined(id);
   }
 
-  /** Makes a room and invites. An invite with a note can't be part of making the room, so it follows. */
+  /** Makes a room, encrypted where we can, and invites. An invite with a note can't be part of making the room, so it follows. */
   async ask(user: UserId, note: string): Promise<RoomState> {
-    const body = { preset: "private_chat", is_direct: true, ...(!note && { invite: [user] }) };
+    const initial_state = await this.core.encryption.initialState();
+    const body = { preset: "private_chat", is_direct: true, initial_state, ...(!note && { invite: [user] }) };
     const { room_id } = await this.core.request<{ room_id: string }>("POST", "/_matrix/client/v3/createRoom", { body });
     try {
       if (note) await this.putInvite(room_id, user, note);
@@ -45,6 +46,8 @@ export class Friendship {
       throw failure(cause);
     }
     const room = await this.core.rooms.whenJoined(room_id);
+    // A sync may come while the room is being made: nothing is to be written in it before it is known to be encrypted.
+    await this.core.until(() => room.facts.encrypted || initial_state.length === 0 || null);
     await this.core.until(() => ["sent", "friend"].includes(this.core.friends.relation(user)) || null);
     return room;
   }

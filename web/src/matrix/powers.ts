@@ -83,6 +83,7 @@ export class Powers {
       alias: state("m.room.canonical_alias"),
       joinRule: state("m.room.join_rules"),
       history: state("m.room.history_visibility"),
+      encrypt: state("m.room.encryption"),
       levels: state("m.room.power_levels"),
       mentionRoom: power >= levels.mentionRoom,
     };
@@ -137,6 +138,7 @@ const NOTHING: Permissions = Object.freeze({
   alias: false,
   joinRule: false,
   history: false,
+  encrypt: false,
   levels: false,
   mentionRoom: false,
 });

@@ -1,6 +1,7 @@
 /** What a room can be told to do. What it shows stands in `roombase.svelte.ts`. */
 import { aliasOf } from "./alias";
 import { path } from "./core";
+import { ALGORITHM, ENCRYPTION } from "./crypto/encryption.svelte";
 import { Failure, failure, orMissing } from "./errors";
 import type { Content } from "./raw";
 import { changesFor } from "./pushrules";
@@ -131,6 +132,10 @@ export class RoomState extends RoomBase implements Room {
 
   setHistory(visibility: HistoryVisibility): Promise<void> {
     return this.#shown({ history: visibility }, () => this.setState("m.room.history_visibility", { history_visibility: visibility }));
+  }
+
+  encrypt(): Promise<void> {
+    return this.#shown({ encrypted: true }, () => this.setState(ENCRYPTION, ALGORITHM));
   }
 
   async isListed(): Promise<boolean> {

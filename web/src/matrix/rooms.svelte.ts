@@ -64,6 +64,7 @@ export class RoomsState implements Rooms {
 
   async create(options: NewRoom): Promise<RoomState> {
     const avatar = options.avatar && (await uploadBlob(this.core, options.avatar));
+    const sealed = options.encrypted ? await this.core.encryption.initialState() : [];
     const { room_id } = await this.core.request<{ room_id: string }>("POST", "/_matrix/client/v3/createRoom", {
       body: {
         ...(options.name && { name: options.name }),
@@ -72,7 +73,7 @@ export class RoomsState implements Rooms {
         visibility: options.isPublic ? "public" : "private",
         ...(options.isPublic && options.alias && { room_alias_name: options.alias }),
         invite: options.invite,
-        initial_state: avatar ? [{ type: "m.room.avatar", state_key: "", content: { url: avatar } }] : [],
+        initial_state: [...(avatar ? [{ type: "m.room.avatar", state_key: "", content: { url: avatar } }] : []), ...sealed],
       },
     });
     const room = await this.whenJoined(room_id);

@@ -189,6 +189,8 @@ export interface NewRoom {
   /** The local part of the address, for public rooms; empty: none. */
   readonly alias: string;
   readonly invite: readonly UserId[];
+  /** Public rooms never are. */
+  readonly encrypted: boolean;
 }
 
 export interface Unread {
@@ -259,6 +261,8 @@ export interface Room {
   setJoinRule(rule: JoinRule): Promise<void>;
   readonly history: HistoryVisibility;
   setHistory(visibility: HistoryVisibility): Promise<void>;
+  /** Encrypts what is written from now on. Nothing takes it back. */
+  encrypt(): Promise<void>;
   /** Whether the server's directory lists it. */
   isListed(): Promise<boolean>;
   setListed(listed: boolean): Promise<void>;
@@ -292,6 +296,7 @@ export interface Permissions {
   readonly alias: boolean;
   readonly joinRule: boolean;
   readonly history: boolean;
+  readonly encrypt: boolean;
   readonly levels: boolean;
   readonly mentionRoom: boolean;
 }

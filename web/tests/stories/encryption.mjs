@@ -1,8 +1,8 @@
 // Encrypted conversations: what two say is read by them alone, and on the next device with the recovery key.
 import assert from "node:assert/strict";
-import { logIn, open, register } from "../browser.mjs";
+import { axe, logIn, open, register } from "../browser.mjs";
 import { Person } from "../salon.mjs";
-import { composer, message, roomPath, write } from "../talk.mjs";
+import { arrive, composer, message, panel, roomPath, write } from "../talk.mjs";
 
 /** The session that a page keeps, for requests beside it. */
 async function beside(salon, page) {
@@ -70,6 +70,65 @@ export const stories = {
     await write(next.page, "I am back");
     await message(bob.page, "I am back").waitFor();
     assert.deepEqual([...ann.faults, ...bob.faults, ...next.faults], []);
+  },
+
+  "what friends say is encrypted from the first word, and an older conversation by one click": async ({ browser, salon }) => {
+    const ann = await arrive(browser, salon, "sealann", "/friends/add");
+    const bob = await arrive(browser, salon, "sealbob", "/friends/received", { size: "phone", locale: "fr-FR", colorScheme: "dark" });
+    await ann.page.getByRole("searchbox").fill("sealbob");
+    await ann.page.getByRole("list", { name: "People found" }).getByRole("button", { name: "Add", exact: true }).click();
+    await bob.page.getByRole("button", { name: "Accepter" }).click();
+    await ann.page.goto(`/user/${encodeURIComponent(bob.person.id)}`);
+    await ann.page.getByRole("link", { name: "Message", exact: true }).click();
+    await write(ann.page, "nobody else reads this");
+    await ann.page.getByRole("button", { name: "Encrypted: what it means" }).click();
+    await ann.page.getByRole("dialog").getByText("Only those who are in it can read").waitFor();
+    assert.deepEqual(await axe(ann.page), []);
+    await ann.page.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
+    const room = decodeURIComponent(new URL(ann.page.url()).pathname.split("/")[2]);
+    await bob.page.goto(roomPath(room));
+    await message(bob.page, "nobody else reads this").waitFor();
+    await bob.page.getByRole("button", { name: /^Chiffré/ }).click();
+    await bob.page.getByRole("dialog", { name: "Conversation chiffrée" }).waitFor();
+    const { chunk } = await bob.person.call("GET", `/v3/rooms/${encodeURIComponent(room)}/messages?dir=b&limit=20`);
+    assert.ok(chunk.some(({ type }) => type === "m.room.encrypted"));
+    assert.ok(!JSON.stringify(chunk).includes("nobody else reads"));
+
+    // One from before.
+    const old = await ann.person.createRoom({ preset: "private_chat", name: "From before", invite: [bob.person.id] });
+    await bob.person.act(old, "join");
+    await ann.page.goto(roomPath(old, "settings"));
+    await write(ann.page, "still open");
+    await panel(ann.page).getByText("is not encrypted").waitFor();
+    await panel(ann.page).getByRole("button", { name: "Encrypt from now on" }).click();
+    assert.deepEqual(await axe(ann.page), []);
+    await ann.page.getByRole("dialog").getByRole("button", { name: "Encrypt", exact: true }).click();
+    await panel(ann.page).getByText("can be read by the members alone").waitFor();
+    await write(ann.page, "from now on sealed");
+    await bob.page.goto(roomPath(old));
+    await message(bob.page, "still open").waitFor();
+    await message(bob.page, "from now on sealed").waitFor();
+    assert.deepEqual([...ann.faults, ...bob.faults], []);
+  },
+
+  "a new private room is encrypted unless one says otherwise, a public one never": async ({ browser, salon }) => {
+    const ann = await arrive(browser, salon, "roomann", "/explore");
+    const make = async (name, choose) => {
+      await ann.page.getByRole("button", { name: "Create a room" }).first().click();
+      const dialog = ann.page.getByRole("dialog");
+      await dialog.getByRole("textbox", { name: "Name" }).fill(name);
+      await choose?.(dialog);
+      await dialog.getByRole("button", { name: "Create", exact: true }).click();
+      await composer(ann.page).waitFor();
+      const room = decodeURIComponent(new URL(ann.page.url()).pathname.split("/")[2]);
+      const state = await ann.person.call("GET", `/v3/rooms/${encodeURIComponent(room)}/state`);
+      await ann.page.goto("/explore");
+      return state.some(({ type }) => type === "m.room.encryption");
+    };
+    assert.equal(await make("Sealed"), true);
+    assert.equal(await make("Unsealed", (dialog) => dialog.getByRole("switch", { name: "Encrypted" }).click()), false);
+    assert.equal(await make("Open to all", (dialog) => dialog.getByText("Everybody").click()), false);
+    assert.deepEqual(ann.faults, []);
   },
 
   "one tab has the keys, another says so and takes them": async ({ browser, salon }) => {

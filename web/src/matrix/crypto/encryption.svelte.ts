@@ -7,6 +7,7 @@ import { Part } from "../batch";
 import type { Core } from "../core";
 import { Failure, sleep } from "../errors";
 import type { Encryption } from "../types";
+import type { Content } from "../raw";
 import { Gate } from "./gate";
 import type { KeyStore } from "./keystore";
 import type { Owner } from "./owner";
@@ -15,6 +16,9 @@ import { Secrets } from "./secrets";
 
 /** `memory` is for programs that are no browser; where the promise gives `null` there can be no crypto. */
 export type CryptoPlace = (() => Promise<KeyStore | null>) | "memory";
+
+export const ENCRYPTION = "m.room.encryption";
+export const ALGORITHM = { algorithm: "m.megolm.v1.aes-sha2" } as const;
 
 /** The file of the crypto is large, and lines break. */
 const ATTEMPTS = 4;
@@ -27,6 +31,8 @@ export class EncryptionState implements Encryption {
   #owner: Owner | null = null;
   #store: KeyStore | null = null;
   #waiters: { ready: () => void; never: (cause: Failure) => void }[] = [];
+  #placed!: (hasPlace: boolean) => void;
+  readonly #hasPlace = new Promise<boolean>((placed) => (this.#placed = placed));
   #stopped = false;
   #looking = Promise.resolve();
   /** While keys are changed, who looks would ask for them, and hear of the old ones. */
@@ -60,8 +66,9 @@ export class EncryptionState implements Encryption {
   /** There is something to see: now it is the turn of the crypto. */
   async start(): Promise<void> {
     this.#follow();
+    if (this.place !== "memory") this.#store = await this.place().catch(() => null);
+    this.#placed(this.place === "memory" || this.#store !== null);
     if (this.place === "memory") return this.#load(false);
-    this.#store = await this.place().catch(() => null);
     if (!this.#store) return this.#without("unavailable");
     const { Owner } = await import("./owner");
     if (this.#stopped) return;
@@ -84,6 +91,12 @@ export class EncryptionState implements Encryption {
     if (this.#state === "ready") return Promise.resolve();
     if (this.#state === "unavailable" || this.#state === "failed") return Promise.reject(unable());
     return new Promise((ready, never) => this.#waiters.push({ ready, never }));
+  }
+
+  /** State for a room that is being made, so that it is encrypted from its first word; none where we could not write in it. */
+  async initialState(): Promise<readonly Content[]> {
+    const can = (await this.#hasPlace) && this.#state !== "failed";
+    return can ? [{ type: ENCRYPTION, state_key: "", content: ALGORITHM }] : [];
   }
 
   setUp(): Promise<string> {
@@ -118,7 +131,7 @@ export class EncryptionState implements Encryption {
     // Of what happened while another tab had the keys we know nothing.
     if (late) await backend.markAllTrackedUsersAsDirty();
     for (const room of this.core.client.getRooms()) {
-      const event = room.currentState.getStateEvents("m.room.encryption", "");
+      const event = room.currentState.getStateEvents(ENCRYPTION, "");
       if (event) await backend.onCryptoEvent(room, event);
     }
     await this.gate.open(backend);
