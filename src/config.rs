@@ -111,7 +111,7 @@ pub struct Push {
     pub allow_private_addresses: bool,
 }
 
-/// How much may be uploaded.
+/// How much may be uploaded, and who may see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Media {
@@ -121,6 +121,8 @@ pub struct Media {
     pub user_quota: u64,
     /// Files that one user has announced and not uploaded yet.
     pub max_pending_uploads: u32,
+    /// Whether the endpoints that ask for no access token serve files too.
+    pub unauthenticated: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -159,7 +161,12 @@ impl Default for Config {
             rate_limits: RateLimits { enabled: true },
             presence: Presence { enabled: true },
             push: Push { allow_private_addresses: false },
-            media: Media { max_upload_size: 100 << 20, user_quota: 10 << 30, max_pending_uploads: 50 },
+            media: Media {
+                max_upload_size: 100 << 20,
+                user_quota: 10 << 30,
+                max_pending_uploads: 50,
+                unauthenticated: false,
+            },
             url_previews: UrlPreviews::default(),
             well_known: WellKnown::default(),
             calls: Calls::default(),

@@ -1,5 +1,6 @@
 //! The content repository (client-server API, "Content repository").
 
+mod access;
 mod headers;
 
 use std::{sync::Arc, time::Duration};
@@ -14,6 +15,9 @@ use axum::{
 use ruma::OwnedServerName;
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+use self::access::FileReader;
+pub use self::access::WithoutToken;
 
 use crate::{
     app::App,
@@ -109,7 +113,7 @@ pub async fn config(State(app): State<Arc<App>>, _: Session) -> Json<Value> {
 /// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}`
 pub async fn download(
     State(app): State<Arc<App>>,
-    _: Session,
+    _: FileReader,
     Params(address): Params<Address>,
     QueryParams(patience): QueryParams<Patience>,
     asked: Conditions,
@@ -122,7 +126,7 @@ pub async fn download(
 /// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}`
 pub async fn download_as(
     State(app): State<Arc<App>>,
-    _: Session,
+    _: FileReader,
     Params((server, media_id, name)): Params<(OwnedServerName, String, String)>,
     QueryParams(patience): QueryParams<Patience>,
     asked: Conditions,
@@ -134,7 +138,7 @@ pub async fn download_as(
 /// `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}`
 pub async fn thumbnail(
     State(app): State<Arc<App>>,
-    _: Session,
+    _: FileReader,
     Params((server, media_id)): Params<Address>,
     QueryParams(query): QueryParams<ThumbnailQuery>,
     asked: Conditions,
@@ -167,12 +171,6 @@ pub async fn preview(
     QueryParams(query): QueryParams<PreviewQuery>,
 ) -> Result<Json<Preview>> {
     Ok(Json(app.previews.get(&query.url).await?.as_ref().clone()))
-}
-
-/// The endpoints that need no access token. They serve what was uploaded before a server froze them, and this one
-/// never served them.
-pub async fn frozen() -> Error {
-    Error::not_found("Media needs an access token here: use /_matrix/client/v1/media.")
 }
 
 async fn read(app: &App, (server, media_id): Address, asked: Patience) -> Result<Opened> {

@@ -13,6 +13,7 @@ pub mod delayed;
 pub mod devices;
 pub mod directory;
 pub mod discovery;
+pub mod events;
 pub mod filter;
 pub mod history;
 pub mod initial_sync;

@@ -120,7 +120,11 @@ impl Class {
     fn of(method: &Method, path: &str) -> Self {
         if let Some((_version, path)) = path.strip_prefix("/_matrix/media/").and_then(|path| path.split_once('/')) {
             let uploads = path == "create" || path == "upload" || path.starts_with("upload/");
-            return if uploads { Self::Uploads } else { Self::Media };
+            return match path {
+                "preview_url" => Self::Previews,
+                _ if uploads => Self::Uploads,
+                _ => Self::Media,
+            };
         }
         let Some((_version, path)) = path.strip_prefix("/_matrix/client/").and_then(|path| path.split_once('/')) else {
             return Self::Other;
@@ -267,6 +271,7 @@ mod tests {
             (Method::PUT, "/_matrix/media/v3/upload/localhost/abc", Class::Uploads),
             (Method::POST, "/_matrix/media/v1/create", Class::Uploads),
             (Method::GET, "/_matrix/media/v3/download/localhost/abc", Class::Media),
+            (Method::GET, "/_matrix/media/v3/preview_url", Class::Previews),
             (Method::GET, "/_matrix/client/v1/media/download/localhost/abc", Class::Media),
             (Method::GET, "/_matrix/client/v1/media/thumbnail/localhost/abc", Class::Media),
             (Method::GET, "/_matrix/client/v1/media/preview_url", Class::Previews),

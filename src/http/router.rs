@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Extension, Router,
     middleware::{from_fn, from_fn_with_state},
     routing::{delete, get, post, put},
 };
@@ -99,7 +99,11 @@ fn well_known() -> Router<Arc<App>> {
 
 /// What clients poll.
 fn syncing() -> Router<Arc<App>> {
-    Router::new().route("/sync", get(sync::get_sync))
+    Router::new()
+        .route("/sync", get(sync::get_sync))
+        .route("/events", get(events::stream))
+        .route("/events/{eventId}", get(events::one))
+        .route("/initialSync", get(initial_sync::all))
 }
 
 /// Keys, and what devices tell each other.
@@ -279,16 +283,19 @@ fn client_unstable() -> Router<Arc<App>> {
         .route(&format!("{DELAYED}/delayed_events/{{delayId}}/{{action}}"), post(delayed::manage))
 }
 
-/// Uploads, under all of their prefixes; and what was readable without an access token once.
+/// Uploads, under all of their prefixes; and what is readable without an access token, if the operator wants it.
 fn media_v3() -> Router<Arc<App>> {
+    let without_token = Router::new()
+        .route("/download/{serverName}/{mediaId}", get(media::download))
+        .route("/download/{serverName}/{mediaId}/{fileName}", get(media::download_as))
+        .route("/thumbnail/{serverName}/{mediaId}", get(media::thumbnail))
+        .layer(Extension(media::WithoutToken));
     Router::new()
         .route("/upload", post(media::upload))
         .route("/upload/{serverName}/{mediaId}", put(media::upload_announced))
         .route("/config", get(media::config))
-        .route("/download/{serverName}/{mediaId}", get(media::frozen))
-        .route("/download/{serverName}/{mediaId}/{fileName}", get(media::frozen))
-        .route("/thumbnail/{serverName}/{mediaId}", get(media::frozen))
-        .route("/preview_url", get(media::frozen))
+        .route("/preview_url", get(media::preview))
+        .merge(without_token)
 }
 
 async fn method_not_allowed() -> Error {

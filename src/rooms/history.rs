@@ -24,7 +24,10 @@ use crate::{
     ids::{EventNum, RoomNum},
     json::ArrayWriter,
     state::trie::NodeHash,
-    store::Snapshot,
+    store::{
+        Family, Read, Snapshot,
+        keys::{self, read_u32},
+    },
     users::{Session, Users},
 };
 
@@ -88,6 +91,12 @@ pub struct Walked {
 }
 
 impl Rooms {
+    /// The room that an event is in which is here.
+    pub fn room_of(&self, snapshot: &Snapshot<'_>, event_id: &EventId) -> Result<Option<RoomNum>> {
+        let place = snapshot.get(Family::EventIds, &keys::event_id(event_id.as_str()))?;
+        Ok(place.and_then(|row| read_u32(&row, 0)).map(RoomNum))
+    }
+
     /// The room's past for who asks; 404 `M_NOT_FOUND` if nothing is known of the room here.
     pub fn history<'a>(
         &'a self,
@@ -114,7 +123,8 @@ impl Rooms {
         Ok(history)
     }
 
-    fn past<'a>(
+    /// The past of a room by its number, without a look at who asks.
+    pub fn past<'a>(
         &'a self,
         snapshot: &'a Snapshot<'a>,
         users: &Users,

@@ -8,12 +8,14 @@ mod device_lists;
 mod encryption;
 mod extras;
 mod filter;
+mod initial;
 mod moved;
 mod newcomers;
 mod reader;
 mod room;
 mod rooms;
 mod state;
+mod stream;
 mod summary;
 mod timeline;
 mod token;
@@ -24,6 +26,8 @@ use tokio::time::Instant;
 
 pub use self::{
     device_lists::{DeviceLists, device_lists_since},
+    initial::{initial_sync, room_initial_sync},
+    stream::{StreamRequest, stream},
     token::SyncToken,
 };
 use self::{
@@ -50,6 +54,7 @@ pub const MAX_WAITING: usize = 100;
 const RETRY_MS: u64 = 5_000;
 
 /// A sync that a client asks for.
+#[derive(Default)]
 pub struct Request {
     /// Where the client is; `None`: it has nothing yet.
     pub since: Option<SyncToken>,
@@ -68,11 +73,46 @@ pub struct Request {
 /// # Errors
 /// 429 `M_LIMIT_EXCEEDED` if it would have to wait beside too many others of this user.
 pub async fn sync(app: &App, session: &Session, request: &Request) -> Result<Vec<u8>> {
-    let deadline = Instant::now() + request.timeout.min(MAX_TIMEOUT);
-    let mut since = request.since;
-    if let Some(since) = since {
+    if let Some(since) = request.since {
         app.users.acknowledge(session, since.to_device, since.boot != app.store.live().boot_id())?;
     }
+    let wait = Wait { since: request.since, timeout: request.timeout, all: request.full_state, any_room: false };
+    let build = |since, joined| Builder::new(app, session, request, since, joined).build();
+    match until_news(app, session, wait, build).await? {
+        News::Answer(answer) => Ok(answer),
+        News::Nothing(now) => nothing(app, session, now),
+    }
+}
+
+/// How a request waits for news.
+struct Wait {
+    /// Where the client is; `None`: it has nothing yet.
+    since: Option<SyncToken>,
+    /// How long it waits.
+    timeout: Duration,
+    /// Whether it wants an answer whatever happened.
+    all: bool,
+    /// Whether it wants to hear of a room that the user is not in.
+    any_room: bool,
+}
+
+/// What a wait came to.
+enum News {
+    /// There is something to tell.
+    Answer(Vec<u8>),
+    /// Nothing happened up to here.
+    Nothing(SyncToken),
+}
+
+/// Builds an answer until there is something to tell, or the time is over.
+async fn until_news(
+    app: &App,
+    session: &Session,
+    wait: Wait,
+    build: impl Fn(Option<SyncToken>, JoinedRooms) -> Result<Built>,
+) -> Result<News> {
+    let deadline = Instant::now() + wait.timeout.min(MAX_TIMEOUT);
+    let mut since = wait.since;
     loop {
         app.users.check_session(session)?;
         let joined = joined_rooms(app, session.user)?;
@@ -82,12 +122,12 @@ pub async fn sync(app: &App, session: &Session, request: &Request) -> Result<Vec
         // From here on no wake-up is lost.
         notified.as_mut().enable();
 
-        let built = match idle_at(app, session, since.filter(|_| !request.full_state), &joined)? {
+        let built = match idle_at(app, session, since.filter(|_| !wait.all && !wait.any_room), &joined)? {
             Some(now) => Built::Nothing(now),
-            None => Builder::new(app, session, request, since, joined).build()?,
+            None => build(since, joined)?,
         };
         let now = match built {
-            Built::Answer(answer) => return Ok(answer),
+            Built::Answer(answer) => return Ok(News::Answer(answer)),
             Built::Behind(position) => {
                 app.store.wait_published(Position(position.0.saturating_sub(1))).await;
                 continue;
@@ -97,12 +137,18 @@ pub async fn sync(app: &App, session: &Session, request: &Request) -> Result<Vec
         // Nothing up to here concerns the user: no need to look there again.
         since = Some(now);
         // Each of them holds the waker, as does who keeps it.
-        let waits = !request.full_state && Instant::now() < deadline;
+        let waits = !wait.all && Instant::now() < deadline;
         if waits && Arc::strong_count(&waker) > MAX_WAITING + 1 {
             return Err(Error::limit_exceeded(RETRY_MS));
         }
-        if !waits || tokio::time::timeout_at(deadline, notified).await.is_err() {
-            return nothing(app, session, now);
+        let woken = async {
+            tokio::select! {
+                () = notified => {}
+                () = app.store.wait_published(now.position), if wait.any_room => {}
+            }
+        };
+        if !waits || tokio::time::timeout_at(deadline, woken).await.is_err() {
+            return Ok(News::Nothing(now));
         }
     }
 }

@@ -205,7 +205,7 @@ impl Builder<'_> {
     }
 
     /// Whether the user wants to hear of an invite: not from somebody they ignore, nor if they want none at all.
-    fn wants_invite(&self, stripped_state: &[u8], ignored: &Ignored) -> Result<bool> {
+    pub(super) fn wants_invite(&self, stripped_state: &[u8], ignored: &Ignored) -> Result<bool> {
         if self.app.users.blocks_invites(&self.snapshot, self.session.user)? {
             return Ok(false);
         }

@@ -5,7 +5,10 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use crate::{ids::Position, rooms::timeline::BadToken};
+use crate::{
+    ids::Position,
+    rooms::timeline::{BadToken, Point},
+};
 
 /// Where a client is. Written as `s<position>_<boot>_<moment>`, with `_<to_device>` where that lies behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +21,14 @@ pub struct SyncToken {
     pub moment: u64,
     /// Up to here it has the messages to its device.
     pub to_device: Position,
+}
+
+impl SyncToken {
+    /// Of a client that read a room's history up to a point, and knows nothing else.
+    pub fn behind(point: Point) -> Self {
+        let position = Position(point.anchor.0.saturating_sub(1));
+        Self { position, boot: 0, moment: 0, to_device: Position(0) }
+    }
 }
 
 impl fmt::Display for SyncToken {

@@ -16,6 +16,7 @@ mod delayed;
 mod device_lists;
 mod directory;
 mod discovery;
+mod event_stream;
 mod federation;
 mod forks;
 mod history;

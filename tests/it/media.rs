@@ -415,12 +415,47 @@ async fn who_may_see_and_upload_files() {
             format!("download/{address}"),
             format!("download/{address}/name.txt"),
             format!("thumbnail/{address}?width=1&height=1"),
-            "preview_url?url=http://x/".to_owned(),
         ] {
             alice.get(&format!("/_matrix/media/{prefix}/{path}")).await.refused(404, "M_NOT_FOUND");
         }
         Answer::to(alice.request(Method::POST, &format!("/_matrix/media/{prefix}/upload")).body("x")).await.ok();
     }
+}
+
+#[tokio::test]
+async fn old_clients_are_served_without_a_token_where_the_operator_wants_it() {
+    let server = TestServer::builder().config(|config| config.media.unauthenticated = true).start().await;
+    let (alice, nobody) = (server.register("alice").await, server.anonymous());
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::DynamicImage::new_rgb8(64, 64).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    let png = png.into_inner();
+    let address = upload(&alice, "image/png", Some("cat.png"), png.clone()).await;
+    for prefix in ["r0", "v1", "v3"] {
+        let get = async |path: String| {
+            let request = nobody.request(Method::GET, &format!("/_matrix/media/{prefix}/{path}"));
+            request.send().await.unwrap()
+        };
+        let answer = get(format!("download/{address}?allow_remote=false&allow_redirect=true")).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(header(answer.headers(), "content-disposition"), "inline; filename=\"cat.png\"");
+        assert!(header(answer.headers(), "content-security-policy").starts_with("sandbox;"));
+        assert_eq!(answer.bytes().await.unwrap(), png);
+        let answer = get(format!("download/{address}/dog.png")).await;
+        assert_eq!(header(answer.headers(), "content-disposition"), "inline; filename=\"dog.png\"");
+        let answer = get(format!("thumbnail/{address}?width=32&height=32&method=crop")).await;
+        assert_eq!((answer.status().as_u16(), header(answer.headers(), "content-type").as_str()), (200, "image/jpeg"));
+    }
+    let refused = async |path: &str, status, errcode| {
+        nobody.get(&format!("/_matrix/media/v3/{path}")).await.refused(status, errcode);
+    };
+    refused("download/elsewhere.example/abc?allow_remote=false", 404, "M_NOT_FOUND").await;
+    refused("thumbnail/elsewhere.example/abc?width=1&height=1&allow_remote=false", 404, "M_NOT_FOUND").await;
+    refused("download/localhost/nothing", 404, "M_NOT_FOUND").await;
+    refused(&format!("download/{address}?allow_remote=perhaps"), 400, "M_INVALID_PARAM").await;
+    refused(&format!("thumbnail/{address}?width=0&height=1"), 400, "M_INVALID_PARAM").await;
+    // The newer ones ask for it as before.
+    nobody.get(&format!("/v1/media/download/{address}")).await.refused(401, "M_MISSING_TOKEN");
+    refused("preview_url?url=http://example.org", 401, "M_MISSING_TOKEN").await;
 }
 
 #[tokio::test]

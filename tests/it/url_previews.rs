@@ -231,8 +231,13 @@ async fn sites_that_mean_harm_cost_little() {
 }
 
 #[tokio::test]
-async fn the_endpoint_without_a_version_of_clients_is_frozen() {
-    let server = TestServer::start().await;
+async fn older_clients_ask_at_another_address() {
+    let site = Site::start(Router::new().route("/", get(|| async { html("<title>t</title>") }))).await;
+    let server = server().await;
     let alice = server.register("alice").await;
-    alice.get("/_matrix/media/v3/preview_url?url=http://example.org").await.refused(404, "M_NOT_FOUND");
+    for prefix in ["r0", "v1", "v3"] {
+        let path = format!("/_matrix/media/{prefix}/preview_url?url={}", encode(&site.url("/")));
+        assert_eq!(alice.get(&path).await.ok(), json!({ "og:title": "t" }));
+        server.anonymous().get(&path).await.refused(401, "M_MISSING_TOKEN");
+    }
 }
