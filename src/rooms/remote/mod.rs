@@ -13,6 +13,7 @@ mod leave;
 mod lookups;
 mod template;
 mod transactions;
+mod withdrawn;
 
 pub use self::{
     accept::{Accepted, Submission},

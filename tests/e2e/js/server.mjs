@@ -5,9 +5,11 @@ import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export class Server {
-  constructor(binary, folder) {
+  /// `settings` are variables of its environment.
+  constructor(binary, folder, settings = {}) {
     this.binary = binary;
     this.folder = folder;
+    this.settings = settings;
     this.log = [];
   }
 
@@ -24,6 +26,7 @@ export class Server {
       SALON_DATA_DIR: this.folder,
       // A thousand messages as fast as they go are the point here.
       SALON_RATE_LIMITS__ENABLED: "false",
+      ...this.settings,
     };
     this.process = spawn(this.binary, [], { env: environment, stdio: ["ignore", "pipe", "pipe"] });
     this.ended = new Promise((resolve) => this.process.on("exit", (code, signal) => resolve({ code, signal })));
@@ -62,7 +65,7 @@ export class Server {
   }
 }
 
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once("error", reject);

@@ -104,6 +104,26 @@ async fn an_invite_reaches_another_server_and_is_accepted_or_declined() {
 }
 
 #[tokio::test]
+async fn an_invite_that_is_taken_back_is_gone() {
+    let (a, b) = two().await;
+    let (alice, bob) = (a.register("alice").await, b.register("bob").await);
+    for (version, how) in [("10", "kick"), ("12", "kick"), ("12", "ban")] {
+        let body = json!({ "preset": "private_chat", "invite": ["@bob:b.test"], "room_version": version });
+        let answer = alice.post("/v3/createRoom", body).await.ok();
+        let room = TestRoom { id: answer["room_id"].as_str().unwrap().try_into().unwrap() };
+        let token = bob.get("/v3/sync?timeout=0").await.ok()["next_batch"].as_str().unwrap().to_owned();
+        alice.post(&room.path(&format!("/{how}")), json!({ "user_id": "@bob:b.test" })).await.ok();
+        until("bob hears of it", async || {
+            let sync = bob.get(&format!("/v3/sync?timeout=0&since={token}")).await.ok();
+            sync["rooms"]["leave"][room.id.as_str()].is_object().then_some(())
+        })
+        .await;
+        let sync = bob.get("/v3/sync?timeout=0").await.ok();
+        assert!(sync["rooms"]["invite"][room.id.as_str()].is_null(), "{how} in {version}: {sync}");
+    }
+}
+
+#[tokio::test]
 async fn an_invite_can_be_declined_when_its_server_is_gone() {
     let (mut a, b) = two().await;
     let (alice, bob) = (a.register("alice").await, b.register("bob").await);
