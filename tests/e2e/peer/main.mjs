@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { freePort, Server } from "../js/server.mjs";
 import { authority } from "./authority.mjs";
+import { looks } from "./browser.mjs";
 import { stories } from "./stories.mjs";
 import { Synapse } from "./synapse.mjs";
 
@@ -30,7 +31,7 @@ let passed = 0;
 let failed = 0;
 try {
   await Promise.all([salon.start(), synapse.start()]);
-  for (const [name, story] of Object.entries(stories)) {
+  for (const [name, story] of Object.entries({ ...stories, ...looks })) {
     if (!name.includes(wanted)) continue;
     const start = performance.now();
     try {

@@ -16,7 +16,7 @@ export class Refusal extends Error {
 }
 
 export class Person {
-  static async register(server, name) {
+  static async register(server, name, password = "a long password") {
     const person = new Person();
     person.server = server;
     person.rooms = new Map();
@@ -24,7 +24,7 @@ export class Person {
     person.toDevice = [];
     person.presence = new Map();
     person.changed = new Set();
-    const account = { username: name, password: "a long password", auth: { type: "m.login.dummy" } };
+    const account = { username: name, password, auth: { type: "m.login.dummy" } };
     const session = await person.ask("POST", "v3/register", account);
     person.token = session.access_token;
     person.id = session.user_id;
