@@ -14,6 +14,7 @@ pub mod devices;
 pub mod directory;
 pub mod discovery;
 pub mod events;
+pub mod fallback;
 pub mod filter;
 pub mod history;
 pub mod initial_sync;

@@ -134,7 +134,7 @@ impl Class {
         let rest = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
         match (method, first, rest) {
             (&Method::POST, "register", _) | (_, "register", ("m.login.registration_token", _)) => Self::Registration,
-            (&Method::POST, "login" | "refresh" | "delete_devices", _) => Self::Login,
+            (&Method::POST, "login" | "refresh" | "delete_devices" | "auth", _) => Self::Login,
             (&Method::POST, "account", ("password" | "deactivate", _)) | (&Method::DELETE, "devices", _) => Self::Login,
             (&Method::POST, "keys", ("device_signing", _)) => Self::Login,
             (&Method::POST, "createRoom" | "join" | "knock", _) => Self::Joins,
@@ -261,6 +261,7 @@ mod tests {
             (Method::PUT, "/_matrix/client/unstable/org.matrix.msc4140/rooms/!a/delayed_event/t/1", Class::Messages),
             (Method::POST, "/_matrix/client/unstable/org.matrix.msc4140/delayed_events/d/send", Class::Messages),
             (Method::POST, "/_matrix/client/unstable/org.matrix.msc4140/delayed_events/d/restart", Class::Other),
+            (Method::POST, "/_matrix/client/v3/auth/m.login.password/fallback/web", Class::Login),
             (Method::POST, "/_matrix/client/v3/rooms/!a/invite", Class::Joins),
             (Method::POST, "/_matrix/client/v3/join/!a", Class::Joins),
             (Method::POST, "/_matrix/client/v3/rooms/!a/report/$b", Class::Reports),

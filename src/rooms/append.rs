@@ -268,6 +268,7 @@ impl RoomGuard<'_> {
         let number = self.new_number();
         let sender = self.rooms.store.intern_user(pdu.sender())?;
         let effects = Effects::of(self, &pdu, &placement)?;
+        let gone = effects.gone().map(|user| self.rooms.store.user_id(user)).collect::<Result<Vec<_>, _>>()?;
         let room = self.room;
         let mut head = self.head().clone();
         head.next = head.next.max(EventNum(number.0 + 1));
@@ -339,6 +340,9 @@ impl RoomGuard<'_> {
             commit
         });
 
+        for user_id in gone {
+            self.rooms.typing.stop(room, &user_id);
+        }
         for change in &placement.changes {
             self.slot_mut().forget(&change.path);
         }

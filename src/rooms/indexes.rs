@@ -82,6 +82,13 @@ impl Effects {
         self.awaiting.as_ref().map(|(_, kinds)| *kinds).unwrap_or_default()
     }
 
+    /// Who was joined and is no more.
+    pub fn gone(&self) -> impl Iterator<Item = UserNum> {
+        let was_joined = |change: &&MemberChange| change.before.is_some_and(|row| row.membership == Membership::Join);
+        let gone = self.members.iter().filter(was_joined).filter(|c| c.after.membership != Membership::Join);
+        gone.map(|change| change.user)
+    }
+
     /// Moves the counts of members.
     pub fn count(&self, head: &mut RoomHead) {
         for change in &self.members {

@@ -126,7 +126,6 @@ impl Builder<'_> {
                     let wanted = since.is_some() || (self.filter.include_leave() && own.was_joined());
                     let stretch = self.left_stretch(since, &own);
                     let told = wanted
-                        && !own.forgotten
                         && self.tell((number, &room_id, own), &stretch, (&Extras::default(), &ignored), &mut body)?;
                     told.then_some(3)
                 }
@@ -161,9 +160,11 @@ impl Builder<'_> {
     }
 
     /// Of a room that the user is not in: their last time as a member, if the client doesn't know all of it. Of what
-    /// happened while they were none they are told their own membership, and nothing else.
+    /// happened while they were none they are told their own membership, and nothing else; and so of a room that
+    /// another of their clients has forgotten, since this one is to learn that they are not in it.
     fn left_stretch(&self, since: Option<Position>, own: &OwnRoom) -> Stretch {
-        match own.joined_until.filter(|until| since.is_none_or(|since| *until > since)) {
+        let told = |until: &Position| !own.forgotten && since.is_none_or(|since| *until > since);
+        match own.joined_until.filter(told) {
             Some(until) => {
                 let farewell = own.event.filter(|_| until != own.since);
                 Stretch { since, until, full_state: self.request.full_state, joined: false, farewell }

@@ -153,8 +153,8 @@ impl Builder<'_> {
                 let before = if changed { Position(own.since.0.saturating_sub(1)) } else { start.position };
                 self.stretch((room, before.max(start.position)), self.now.position, chunk)
             }
-            Membership::Leave | Membership::Ban if changed && !own.forgotten => {
-                let until = own.joined_until.unwrap_or_default();
+            Membership::Leave | Membership::Ban if changed => {
+                let until = own.joined_until.filter(|_| !own.forgotten).unwrap_or_default();
                 self.stretch((room, start.position), until, chunk)?;
                 let history = self.past(room)?;
                 if let Some(number) = own_event.filter(|_| until < own.since) {

@@ -143,6 +143,24 @@ impl Users {
         self.interactive.0.remove(&passed.session);
     }
 
+    /// The stage that a session still has to pass, or passed just now; `None` if there is no such session (any more).
+    pub fn pending_stage(&self, session: &str) -> Option<&'static str> {
+        let session = self.interactive.0.get(session).filter(|session| self.lives(session))?;
+        Some(session.operation.stage.name())
+    }
+
+    /// Completes the stage of a session in its client's stead, which then makes its request with the session alone.
+    ///
+    /// # Errors
+    /// 401 if nothing was proved, or the session is over.
+    pub async fn complete_stage(&self, id: &str, auth: AuthData) -> Result<()> {
+        let session = self.interactive.0.get(id).filter(|session| self.lives(session));
+        let mut session = session.ok_or_else(|| Error::new(401, "M_UNKNOWN", "This session is over."))?;
+        session.passed = Some(self.attempt(&session.operation.stage, auth).await?);
+        self.interactive.0.insert(id.to_owned(), session);
+        Ok(())
+    }
+
     fn begin(&self, operation: Operation) -> String {
         let id = self.randomness.with(|rng| ids::random_string(rng, 24));
         let session = InteractiveSession { operation, passed: None, began_at: self.clock.now_ms() };

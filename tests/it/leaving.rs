@@ -115,3 +115,23 @@ async fn who_left_and_is_banned_then_hears_of_both_and_of_nothing_between() {
         assert!(!left.to_string().contains("Secret"), "{left}");
     }
 }
+
+#[tokio::test]
+async fn one_client_forgets_and_the_others_learn_that_the_room_was_left() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let telephone = server.log_in("bob").await;
+    let room = crate::common::TestRoom::public(&server, &alice).await;
+    room.join(&server, &bob).await;
+    let before = token(&telephone).await;
+    room.say(&alice, "1", "which nobody remembers").await;
+    bob.post(&room.path("/leave"), json!({})).await.ok();
+    bob.post(&room.path("/forget"), json!({})).await.ok();
+    let told = telephone.get(&format!("/v3/sync?since={before}")).await.ok();
+    let left = &told["rooms"]["leave"][room.id.as_str()];
+    let [event] = left["timeline"]["events"].as_array().unwrap().as_slice() else { panic!("{told}") };
+    assert_eq!((&event["state_key"], &event["content"]["membership"]), (&json!(bob.user_id), &json!("leave")));
+    assert_eq!(left["state"]["events"], json!([]));
+    let whole = telephone.get(&format!("/v3/sync?filter={}", encode(r#"{"room":{"include_leave":true}}"#))).await.ok();
+    assert!(whole["rooms"].get("leave").is_none(), "{whole}");
+}

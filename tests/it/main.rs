@@ -17,6 +17,7 @@ mod device_lists;
 mod directory;
 mod discovery;
 mod event_stream;
+mod fallback_pages;
 mod federation;
 mod forks;
 mod history;

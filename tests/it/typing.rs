@@ -108,3 +108,19 @@ async fn a_sync_tells_of_it_and_wakes_for_it() {
     let after = alice.get(&path(&started)).await.ok();
     assert_eq!(told(&after), Some(json!([])), "the server has forgotten it, and says so");
 }
+
+#[tokio::test]
+async fn who_leaves_types_no_more() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let room = TestRoom::public(&server, &alice).await;
+    for how in ["leave", "ban"] {
+        room.join(&server, &bob).await;
+        set(&room, &bob, json!({ "typing": true, "timeout": 30_000 })).await;
+        let before = alice.get("/v3/sync").await.ok();
+        room.member(&server, if how == "ban" { &alice } else { &bob }, &bob, how).await;
+        let path = format!("/v3/sync?since={}", before["next_batch"].as_str().unwrap());
+        let told = alice.get(&path).await.ok()["rooms"]["join"][room.id.as_str()]["ephemeral"]["events"].clone();
+        assert_eq!(told[0]["content"]["user_ids"], json!([]), "{how}: {told}");
+    }
+}
