@@ -23,6 +23,11 @@ export interface HttpOptions {
 /** So long before its end a token is no longer used, ms. */
 const MARGIN = 30_000;
 
+/** The page is being closed, or left for another: known before anybody else is told. */
+let isLeaving = false;
+globalThis.addEventListener?.("pagehide", () => (isLeaving = true), { capture: true });
+globalThis.addEventListener?.("pageshow", () => (isLeaving = false));
+
 export class Http {
   readonly baseUrl: string;
   #tokens: Tokens;
@@ -113,7 +118,8 @@ export class Http {
   }
 
   #plain(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
-    return (this.#options.fetch ?? globalThis.fetch)(input, init);
+    // What is asked for as the page goes outlives it.
+    return (this.#options.fetch ?? globalThis.fetch)(input, isLeaving ? { ...init, keepalive: true } : init);
   }
 
   async #isExpired(answer: Response): Promise<boolean> {
