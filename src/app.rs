@@ -177,7 +177,8 @@ impl App {
 }
 
 /// How other servers are asked.
-fn peer_options(config: &Config) -> Result<PeerOptions, BuildError> {
+/// How other servers are asked, by the configuration.
+pub fn peer_options(config: &Config) -> Result<PeerOptions, BuildError> {
     let federation = &config.federation;
     let extra_authorities = match &federation.extra_ca_file {
         Some(path) => crate::net::certificates(path).map_err(BuildError::Authorities)?,

@@ -4,6 +4,7 @@
 
 mod backup;
 mod check;
+mod check_federation;
 mod key;
 mod report;
 mod room;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use ruma::OwnedServerName;
 
 use crate::{
     app::App,
@@ -78,6 +80,12 @@ enum Command {
     Serve,
     /// Read the whole database of a stopped server and say what is wrong
     Check,
+    /// Show step by step how other servers find this one or another, whether it answers, and what to mend
+    CheckFederation {
+        /// The server; this one if none is named
+        #[arg(value_name = "SERVER")]
+        server: Option<OwnedServerName>,
+    },
     /// List or remove the rooms of a stopped server
     Room {
         #[command(subcommand)]
@@ -133,6 +141,7 @@ fn dispatch(mut cli: Cli) -> Result<(), Box<dyn Error>> {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(config),
         Command::Check => check::run(&config),
+        Command::CheckFederation { server } => check_federation::run(&config, server),
         Command::Room { command } => room::run(&config, command),
         Command::Report(command) => report::run(config, command),
         Command::Backup { target } => backup::run(&config, &target),

@@ -23,6 +23,18 @@ pub enum Target {
     Name(String, u16),
 }
 
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Name(name, port) => write!(f, "{name}:{port}"),
+        }
+    }
+}
+
+/// A connection on which HTTP is spoken.
+pub(super) type TlsConnection = TokioIo<TlsStream<TcpStream>>;
+
 /// Makes connections. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Connect {
@@ -45,8 +57,7 @@ impl Connect {
     }
 
     /// Connects to the first of some targets that answers and shows the certificate.
-    pub async fn to(&self, targets: &[Target], certificate: &str) -> Result<TokioIo<TlsStream<TcpStream>>, NetError> {
-        let name = TlsName::try_from(certificate.to_owned()).map_err(|_| NetError::Address(certificate.to_owned()))?;
+    pub async fn to(&self, targets: &[Target], certificate: &str) -> Result<TlsConnection, NetError> {
         let mut last = None;
         let mut left = MAX_ADDRESSES;
         for target in targets {
@@ -55,16 +66,23 @@ impl Connect {
                     break;
                 }
                 left -= 1;
-                let connecting = tokio::time::timeout(CONNECT_TIMEOUT, self.to_address(address, name.clone()));
-                match connecting.await {
-                    Ok(Ok(stream)) => return Ok(TokioIo::new(stream)),
-                    Ok(Err(error)) => last = Some(error.to_string()),
-                    Err(_) => last = Some(format!("{address} does not answer in time")),
+                match self.at(address, certificate).await {
+                    Ok(stream) => return Ok(stream),
+                    Err(error) => last = Some(error),
                 }
             }
         }
-        let nowhere = || format!("{certificate} has no address that this server asks");
-        Err(NetError::Connect(last.unwrap_or_else(nowhere)))
+        let nowhere = || NetError::Connect(format!("{certificate} has no address that this server asks"));
+        Err(last.unwrap_or_else(nowhere))
+    }
+
+    /// Connects to an address that `Dns` gave.
+    pub async fn at(&self, address: SocketAddr, certificate: &str) -> Result<TlsConnection, NetError> {
+        let name = TlsName::try_from(certificate.to_owned()).map_err(|_| NetError::Address(certificate.to_owned()))?;
+        match tokio::time::timeout(CONNECT_TIMEOUT, self.to_address(address, name)).await {
+            Ok(connected) => connected.map(TokioIo::new).map_err(|error| NetError::Connect(error.to_string())),
+            Err(_) => Err(NetError::Connect(format!("{address} does not answer in time"))),
+        }
     }
 
     async fn to_address(&self, address: SocketAddr, name: TlsName<'static>) -> std::io::Result<TlsStream<TcpStream>> {

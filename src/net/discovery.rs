@@ -78,18 +78,23 @@ impl Discovery {
     }
 
     /// By SRV records of the name, or at the name itself.
-    async fn by_records(&self, host: &str) -> Destination {
-        let mut targets = Vec::new();
+    pub async fn by_records(&self, host: &str) -> Destination {
+        let targets = match self.records(host).await {
+            Some((_, targets)) => targets,
+            None => vec![Target::Name(host.to_owned(), DEFAULT_PORT)],
+        };
+        Destination { certificate: host.to_owned(), targets }
+    }
+
+    /// What SRV records of a name say, with the name of the service that has some.
+    pub async fn records(&self, host: &str) -> Option<(&'static str, Vec<Target>)> {
         for service in ["_matrix-fed", "_matrix"] {
-            targets = self.dns.services(&format!("{service}._tcp.{host}.")).await;
+            let targets = self.dns.services(&format!("{service}._tcp.{host}.")).await;
             if !targets.is_empty() {
-                break;
+                return Some((service, targets));
             }
         }
-        if targets.is_empty() {
-            targets.push(Target::Name(host.to_owned(), DEFAULT_PORT));
-        }
-        Destination { certificate: host.to_owned(), targets }
+        None
     }
 
     /// What the server's `.well-known` says, fetched or remembered.
@@ -98,35 +103,45 @@ impl Discovery {
         if let Some(known) = self.known.get(server).filter(|known| known.until_ms > now) {
             return known.delegated;
         }
-        let fetched = tokio::time::timeout(WELL_KNOWN_TIMEOUT, self.fetch(server.host())).await.ok().flatten();
-        let (delegated, holds) = match fetched {
-            Some((delegated, holds)) => (Some(delegated), holds),
-            None => (None, ERROR_HOLDS_MS),
+        let (delegated, holds) = match self.fetch(server.host()).await {
+            Ok((delegated, holds)) => (Some(delegated), holds),
+            Err(_) => (None, ERROR_HOLDS_MS),
         };
         self.known.insert(server.to_owned(), WellKnown { delegated: delegated.clone(), until_ms: now + holds });
         delegated
     }
 
-    /// A valid answer, and how long it holds in ms.
-    async fn fetch(&self, host: &str) -> Option<(OwnedServerName, u64)> {
+    /// A valid answer, and how long it holds in ms; else a sentence that says what is wrong.
+    pub async fn fetch(&self, host: &str) -> Result<(OwnedServerName, u64), String> {
+        let fetched = tokio::time::timeout(WELL_KNOWN_TIMEOUT, self.follow(host)).await;
+        fetched.unwrap_or_else(|_| Err("there was no answer in time".to_owned()))
+    }
+
+    async fn follow(&self, host: &str) -> Result<(OwnedServerName, u64), String> {
         #[derive(Deserialize)]
         struct Body {
             #[serde(rename = "m.server")]
             server: OwnedServerName,
         }
-        let mut uri: Uri = format!("https://{host}/.well-known/matrix/server").parse().ok()?;
+        let start = format!("https://{host}/.well-known/matrix/server");
+        let mut uri: Uri = start.parse().map_err(|_| format!("{start} is no address"))?;
         for _ in 0..=MAX_REDIRECTS {
-            let answer = https::get(&self.connect, Fetch { uri: &uri, max_answer: MAX_WELL_KNOWN }).await.ok()?;
+            let answer = https::get(&self.connect, Fetch { uri: &uri, max_answer: MAX_WELL_KNOWN }).await;
+            let answer = answer.map_err(|error| error.to_string())?;
             match answer.status {
                 200 => {
-                    let body: Body = serde_json::from_slice(&answer.body).ok()?;
-                    return Some((body.server, holds_ms(&answer.headers)));
+                    let body: Body = serde_json::from_slice(&answer.body)
+                        .map_err(|error| format!("{uri} does not hold {{\"m.server\": NAME}}: {error}"))?;
+                    return Ok((body.server, holds_ms(&answer.headers)));
                 }
-                301 | 302 | 303 | 307 | 308 => uri = redirected(&uri, &answer.headers)?,
-                _ => return None,
+                301 | 302 | 303 | 307 | 308 => {
+                    uri = redirected(&uri, &answer.headers)
+                        .ok_or_else(|| format!("{uri} redirects to what is no HTTPS address"))?;
+                }
+                status => return Err(format!("{uri} answers with status {status}")),
             }
         }
-        None
+        Err(format!("more than {MAX_REDIRECTS} redirects"))
     }
 }
 
@@ -152,7 +167,7 @@ fn holds_ms(headers: &HeaderMap) -> u64 {
 }
 
 /// Where a name leads that is an address or has a port.
-fn direct(server: &ServerName) -> Option<Destination> {
+pub(super) fn direct(server: &ServerName) -> Option<Destination> {
     let bare = server.host().trim_start_matches('[').trim_end_matches(']');
     let target = match (bare.parse::<IpAddr>(), server.port()) {
         (Ok(address), port) => Target::Address((address, port.unwrap_or(DEFAULT_PORT)).into()),

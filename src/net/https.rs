@@ -3,11 +3,11 @@
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
-use hyper::http::{HeaderMap, Request, Uri, header};
+use hyper::http::{HeaderMap, Request, Response, Uri, header};
 
 use super::{
     NetError,
-    connect::{Connect, Target},
+    connect::{Connect, Target, TlsConnection},
 };
 
 /// The name that this program gives itself.
@@ -56,6 +56,16 @@ pub(super) async fn get(connect: &Connect, fetch: Fetch<'_>) -> Result<Fetched, 
             asking.await
         }
     }
+}
+
+/// Asks for a path on a connection that ends with the answer. The caller bounds the time.
+pub(super) async fn send(stream: TlsConnection, host: &str, path: &str) -> Result<Response<Incoming>, NetError> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
+    let request = Request::get(path).header(header::HOST, host).header(header::USER_AGENT, USER_AGENT);
+    let request = request.body(Empty::<Bytes>::new()).map_err(|_| NetError::Address(path.to_owned()))?;
+    // It ends when neither the answer's body nor who asks is there any more; what breaks it, they hear.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender.send_request(request).await?)
 }
 
 /// Reads a body that may have so many bytes.

@@ -23,6 +23,7 @@ mod key_answer;
 pub mod keys;
 mod page;
 mod peers;
+mod survey;
 
 pub use self::{
     addresses::is_public,
@@ -32,6 +33,7 @@ pub use self::{
     keys::Keyring,
     page::Page,
     peers::{Ask, PeerError, PeerOptions, Peers, RequestToSign, segment},
+    survey::{Step, survey},
 };
 
 /// The certificates of a PEM file, of which there is at least one; else a sentence that says what is wrong.

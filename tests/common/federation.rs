@@ -54,6 +54,23 @@ impl Federation {
         self.listeners.remove(&format!("{name}:{port}")).expect("a name of the federation, once")
     }
 
+    /// What `salon check-federation` says of a server, and whether all is well with it.
+    pub async fn survey(&self, server: &str) -> (bool, String) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("salon.toml");
+        let mut config = format!("[federation]\nextra_ca_file = {:?}\n[testing.addresses]\n", tls_file("ca.pem"));
+        for (name, address) in &self.addresses {
+            config.push_str(&format!("\"{name}\" = \"{address}\"\n"));
+        }
+        std::fs::write(&file, config).expect("a file");
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_salon"));
+        command.arg("--config").arg(&file).args(["check-federation", server]);
+        let output = tokio::task::spawn_blocking(move || command.output()).await.expect("it ends");
+        let output = output.expect("the binary");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).expect("text"))
+    }
+
     /// A server that is yet to be started.
     pub fn builder(&mut self, name: &str) -> Builder {
         let addresses = self.addresses.clone();

@@ -112,3 +112,33 @@ async fn servers_in_private_networks_are_not_asked() {
     assert_eq!(answer["server_keys"], json!([]));
     assert_eq!(connected.load(Ordering::SeqCst), 0);
 }
+
+#[tokio::test]
+async fn an_operator_sees_how_a_server_is_found_and_what_is_wrong_with_it() {
+    let mut federation = Federation::of(&["a.test"]).await;
+    federation.place("b.test", 443).await;
+    federation.place("matrix.b.test", 4443).await;
+    let _a = federation.server("a.test").await;
+    let (well, said) = federation.survey("a.test").await;
+    assert!(well, "{said}");
+    for step in ["certificate for a.test", "as Salon 0.", "keys are its own and valid: ed25519:"] {
+        assert!(said.contains(step), "{step}: {said}");
+    }
+
+    // Its .well-known leads to a server that has another name.
+    let file = || async { Json(json!({ "m.server": "matrix.b.test:4443" })) };
+    serve(federation.listener("b.test", 443), Router::new().route("/.well-known/matrix/server", get(file)));
+    let other = Arc::new(SigningKey::generate(&rand::random()));
+    let keys = move || async move { Json(signed_keys("c.test".try_into().unwrap(), &other, 1 << 50)) };
+    let routes = Router::new().route("/_matrix/key/v2/server", get(keys));
+    serve(federation.listener("matrix.b.test", 4443), routes);
+    let (well, said) = federation.survey("b.test").await;
+    assert!(!well, "{said}");
+    for step in ["gives its federation to matrix.b.test:4443", "the keys are those of c.test", "server_name is b.test"]
+    {
+        assert!(said.contains(step), "{step}: {said}");
+    }
+
+    let (well, said) = federation.survey("nowhere.test").await;
+    assert!(!well && said.contains("nowhere.test:8448 has no address that may be asked"), "{said}");
+}
