@@ -84,9 +84,12 @@ impl Queues {
                 }
             }
             if reached {
-                tracing::info!(%server, "a server that was away has caught up");
-                self.caught_up(server, until);
-                return Ok(());
+                if self.caught_up(server, until) {
+                    tracing::info!(%server, "a server that was away has caught up");
+                    return Ok(());
+                }
+                row = BehindRow { since: until, failures: 0, retry_ms: 0 };
+                continue;
             }
             row = self.later(BehindRow { failures: row.failures.saturating_add(1), ..row });
             self.fell_behind(server, &row);

@@ -64,6 +64,10 @@ struct Queue {
     edus: VecDeque<String>,
     /// Whether a row says since when it is behind: its items hold up nothing.
     behind: bool,
+    /// How many of the first items only that row stands for, though the server has caught up with what was before them.
+    noted: usize,
+    /// Where the last item came from that was too much while the server was behind.
+    dropped: Position,
 }
 
 impl Queues {
@@ -108,8 +112,10 @@ impl Queues {
         queue.items.push_back((position, item));
         if queue.behind {
             // What is too much is caught up with when the server is back.
-            if queue.items.len() > MAX_WAITING {
-                queue.items.pop_front();
+            if queue.items.len() > MAX_WAITING
+                && let Some((position, _)) = queue.items.pop_front()
+            {
+                queue.dropped = position;
             }
         } else {
             self.progress.wait(position);
@@ -151,9 +157,13 @@ impl Queues {
     pub fn sent(&self, server: &ServerName, count: usize) {
         let mut waiting = self.lock();
         let Some(queue) = waiting.get_mut(server) else { return };
-        let behind = queue.behind;
-        for (position, _) in queue.items.drain(..count.min(queue.items.len())).filter(|_| !behind) {
-            self.progress.settle(position);
+        let count = count.min(queue.items.len());
+        let noted = count.min(queue.noted);
+        let settled: Vec<_> = queue.items.drain(..count).skip(noted).collect();
+        settled.into_iter().for_each(|(position, _)| self.progress.settle(position));
+        queue.noted -= noted;
+        if noted > 0 && queue.noted == 0 {
+            self.write_row(server, None);
         }
         drop(waiting);
         self.progress.wake_after_work();
@@ -161,33 +171,44 @@ impl Queues {
 
     /// A server can't be reached: notes since when, so that nothing waits for it.
     pub fn fell_behind(&self, server: &ServerName, row: &BehindRow) {
-        // Not awaited: the follower's position lands behind it.
-        let _ = self.app.store.commit(|_| {
-            let mut commit = Commit::new(LogEntry::Housekeeping);
-            commit.put_row(Family::Index, behind_key(server), row);
-            commit
-        });
+        self.write_row(server, Some(row));
         let mut waiting = self.lock();
         let Some(queue) = waiting.get_mut(server) else { return };
         if !std::mem::replace(&mut queue.behind, true) {
-            queue.items.drain(..).for_each(|(position, _)| self.progress.settle(position));
+            let noted = std::mem::take(&mut queue.noted);
+            queue.items.drain(..).skip(noted).for_each(|(position, _)| self.progress.settle(position));
         }
         drop(waiting);
         self.progress.wake_after_work();
     }
 
-    /// A server has caught up with all up to here.
-    pub fn caught_up(&self, server: &ServerName, until: Position) {
-        // Not awaited: if it is lost, the server hears something twice.
+    /// A server has caught up with all up to here. The row stays for what came meanwhile until that is sent.
+    ///
+    /// Returns false if that was so much that the server has to catch up once more.
+    pub fn caught_up(&self, server: &ServerName, until: Position) -> bool {
+        let mut waiting = self.lock();
+        let Some(queue) = waiting.get_mut(server) else { return true };
+        queue.items.retain(|(position, _)| *position > until);
+        let is_whole = queue.dropped <= until;
+        let row = BehindRow { since: until, failures: 0, retry_ms: 0 };
+        self.write_row(server, (!is_whole || !queue.items.is_empty()).then_some(&row));
+        if is_whole {
+            queue.behind = false;
+            queue.noted = queue.items.len();
+        }
+        is_whole
+    }
+
+    /// Notes that a server is behind, or no more. Not awaited: the follower's position lands behind it, and what is
+    /// lost of the rest makes the server hear something twice.
+    fn write_row(&self, server: &ServerName, row: Option<&BehindRow>) {
         let _ = self.app.store.commit(|_| {
             let mut commit = Commit::new(LogEntry::Housekeeping);
-            commit.delete(Family::Index, behind_key(server));
+            match row {
+                Some(row) => commit.put_row(Family::Index, behind_key(server), row),
+                None => commit.delete(Family::Index, behind_key(server)),
+            };
             commit
         });
-        let mut waiting = self.lock();
-        let Some(queue) = waiting.get_mut(server) else { return };
-        queue.behind = false;
-        queue.items.retain(|(position, _)| *position > until);
-        queue.items.iter().for_each(|(position, _)| self.progress.wait(*position));
     }
 }

@@ -1,7 +1,9 @@
 //! Servers among others: each test starts some that speak TLS to each other, or one and peers of the test's own.
 
+mod catching_up;
 mod devices;
 mod discovery;
 mod hostile;
 mod identity;
+mod member;
 mod rooms;
