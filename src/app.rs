@@ -8,7 +8,7 @@ use crate::{
     clock::{Clock, Randomness},
     config::Config,
     event::SigningKey,
-    media::Media,
+    media::{Media, remote::RemoteMedia},
     net::{Keyring, NetError, PeerOptions, Peers},
     outbound,
     previews::Previews,
@@ -31,6 +31,8 @@ pub struct App {
     pub users: Arc<Users>,
     /// Uploaded files.
     pub media: Arc<Media>,
+    /// Files of other servers.
+    pub remote_media: Arc<RemoteMedia>,
     /// Previews of pages.
     pub previews: Previews,
     /// Requests to other servers.
@@ -94,6 +96,8 @@ impl App {
         let signing_key = Arc::new(signing_key);
         let peers = Peers::new(config.server_name.clone(), signing_key.clone(), peer_options(&config)?, clock.clone())?;
         let peers = Arc::new(peers);
+        let stopping = watch::Sender::new(false);
+        let remote_media = Arc::new(RemoteMedia::new(media.clone(), peers.clone(), stopping.subscribe()));
         let old_keys = store.latest().get_row(Family::Meta, &keys::meta("old_signing_keys"))?.unwrap_or_default();
         let keyring = Arc::new(Keyring::new(
             (store.clone(), peers.clone(), clock.clone()),
@@ -119,12 +123,13 @@ impl App {
             store,
             users,
             media,
+            remote_media,
             previews,
             peers,
             keyring,
             transactions,
             rooms,
-            stopping: watch::Sender::new(false),
+            stopping,
         }))
     }
 

@@ -123,6 +123,10 @@ pub struct Media {
     pub max_pending_uploads: u32,
     /// Whether the endpoints that ask for no access token serve files too.
     pub unauthenticated: bool,
+    /// Of one file that is fetched from another server, bytes.
+    pub max_remote_size: u64,
+    /// Of all files of other servers that are kept, bytes.
+    pub remote_cache: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -166,6 +170,8 @@ impl Default for Config {
                 user_quota: 10 << 30,
                 max_pending_uploads: 50,
                 unauthenticated: false,
+                max_remote_size: 100 << 20,
+                remote_cache: 10 << 30,
             },
             url_previews: UrlPreviews::default(),
             well_known: WellKnown::default(),

@@ -24,6 +24,8 @@ const FLOORS: &[&[&str]] = &[
         "http::files",
         "http::guests",
         "http::limits",
+        "http::media",
+        "http::pieces",
         "http::rate_limit",
         "http::restrictions",
         "http::x_matrix",

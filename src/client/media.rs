@@ -1,9 +1,8 @@
 //! The content repository (client-server API, "Content repository").
 
 mod access;
-mod headers;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -26,16 +25,16 @@ use crate::{
         answer::{RawJson, empty},
         extract::{Params, QueryParams, discard},
         files::{Conditions, TaggedFile},
+        media::{Patience, ThumbnailQuery, disposition, guarded},
+        pieces::received,
     },
-    media::{Described, Method, Opened, Thumbnail, Wanted},
+    media::{
+        Described, Opened, Thumbnail,
+        remote::{Found, FoundThumbnail},
+    },
     previews::Preview,
     users::Session,
 };
-
-/// How long a client waits for an upload that is announced, unless it says so, milliseconds.
-const DEFAULT_TIMEOUT_MS: u64 = 20_000;
-/// How long it may wait, milliseconds.
-const MAX_TIMEOUT_MS: u64 = 60_000;
 
 /// Where a file is: the server, and the ID that it gave.
 type Address = (OwnedServerName, String);
@@ -44,29 +43,6 @@ type Address = (OwnedServerName, String);
 #[derive(Deserialize)]
 pub struct UploadQuery {
     filename: Option<String>,
-}
-
-/// How long to wait for an upload that is announced.
-#[derive(Deserialize)]
-pub struct Patience {
-    timeout_ms: Option<u64>,
-}
-
-/// What a thumbnail is to be like.
-#[derive(Deserialize)]
-pub struct ThumbnailQuery {
-    width: u32,
-    height: u32,
-    method: Option<ThumbnailMethod>,
-    animated: Option<bool>,
-    timeout_ms: Option<u64>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum ThumbnailMethod {
-    Crop,
-    Scale,
 }
 
 /// `POST /_matrix/media/v3/upload`
@@ -118,9 +94,8 @@ pub async fn download(
     QueryParams(patience): QueryParams<Patience>,
     asked: Conditions,
 ) -> Result<Response> {
-    let mut opened = read(&app, address, patience).await?;
-    let name = opened.media.name.take();
-    Ok(file(opened, name, &asked))
+    let found = read(&app, &address, patience).await?;
+    Ok(file(found, None, &asked))
 }
 
 /// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}`
@@ -131,8 +106,8 @@ pub async fn download_as(
     QueryParams(patience): QueryParams<Patience>,
     asked: Conditions,
 ) -> Result<Response> {
-    let opened = read(&app, (server, media_id), patience).await?;
-    Ok(file(opened, Some(name), &asked))
+    let found = read(&app, &(server, media_id), patience).await?;
+    Ok(file(found, Some(name), &asked))
 }
 
 /// `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}`
@@ -143,19 +118,22 @@ pub async fn thumbnail(
     QueryParams(query): QueryParams<ThumbnailQuery>,
     asked: Conditions,
 ) -> Result<Response> {
-    if query.width == 0 || query.height == 0 {
-        return Err(Error::invalid_param("A thumbnail has a width and a height of 1 at least."));
+    let (wanted, patience) = query.wanted()?;
+    if server != app.config.server_name {
+        let found = app.remote_media.thumbnail((&server, &media_id), wanted, patience.duration()).await?;
+        return Ok(match found {
+            FoundThumbnail::Made(made) => thumbnail_file(made, &asked),
+            FoundThumbnail::Theirs(found) => file(found, None, &asked),
+        });
     }
-    let method = match query.method {
-        Some(ThumbnailMethod::Crop) => Method::Crop,
-        Some(ThumbnailMethod::Scale) | None => Method::Scale,
-    };
-    let wanted = Wanted { size: (query.width, query.height), method, animated: query.animated.unwrap_or_default() };
-    let patience = patience(&app, query.timeout_ms);
-    let Thumbnail { file, format, hash, variant } = app.media.thumbnail((&server, &media_id), wanted, patience).await?;
-    let answer = TaggedFile { file, tag: format!("\"{hash}{variant}\"") }.answer(&asked);
-    let name = format!("thumbnail.{}", format.extensions_str().first().unwrap_or(&"bin"));
-    Ok(headers::guarded(answer, format.to_mime_type(), &format!("inline; filename=\"{name}\"")))
+    Ok(thumbnail_file(app.media.thumbnail((&server, &media_id), wanted, patience.end(&app)).await?, &asked))
+}
+
+fn thumbnail_file(thumbnail: Thumbnail, asked: &Conditions) -> Response {
+    let name = thumbnail.file_name();
+    let Thumbnail { file, format, hash, variant } = thumbnail;
+    let answer = TaggedFile { file, tag: format!("\"{hash}{variant}\"") }.answer(asked);
+    guarded(answer, format.to_mime_type(), &format!("inline; filename=\"{name}\""))
 }
 
 /// The query of `GET /_matrix/client/v1/media/preview_url`. Its `ts` is not looked at: the newest preview is told.
@@ -173,23 +151,28 @@ pub async fn preview(
     Ok(Json(app.previews.get(&query.url).await?.as_ref().clone()))
 }
 
-async fn read(app: &App, (server, media_id): Address, asked: Patience) -> Result<Opened> {
-    app.media.read(&server, &media_id, patience(app, asked.timeout_ms)).await
-}
-
-/// Ends when the client has waited long enough, or the server stops.
-async fn patience(app: &App, timeout_ms: Option<u64>) {
-    let timeout = Duration::from_millis(timeout_ms.unwrap_or(DEFAULT_TIMEOUT_MS).min(MAX_TIMEOUT_MS));
-    tokio::select! {
-        () = tokio::time::sleep(timeout) => {}
-        () = app.stopped() => {}
+async fn read(app: &App, (server, media_id): &Address, patience: Patience) -> Result<Found> {
+    if *server == app.config.server_name {
+        return app.media.read(server, media_id, patience.end(app)).await.map(Found::Here);
     }
+    app.remote_media.read((server, media_id), patience.duration()).await
 }
 
-fn file(Opened { media, file }: Opened, name: Option<String>, asked: &Conditions) -> Response {
-    let answer = TaggedFile { file, tag: format!("\"{}\"", media.hash) }.answer(asked);
-    let disposition = headers::disposition(&media.content_type, name.as_deref());
-    headers::guarded(answer, &media.content_type, &disposition)
+/// A file under the name that the client wants, or its own.
+fn file(found: Found, name: Option<String>, asked: &Conditions) -> Response {
+    match found {
+        Found::Here(Opened { media, file }) => {
+            let answer = TaggedFile { file, tag: format!("\"{}\"", media.hash) }.answer(asked);
+            let name = name.or(media.name);
+            guarded(answer, &media.content_type, &disposition(&media.content_type, name.as_deref()))
+        }
+        Found::Coming(coming) => {
+            let (content_type, own) = (coming.described().content_type(), coming.described().name());
+            let disposition = disposition(content_type, name.as_deref().or(own));
+            let content_type = content_type.to_owned();
+            guarded(Response::new(received(coming.pieces())), &content_type, &disposition)
+        }
+    }
 }
 
 fn described(headers: &HeaderMap, query: UploadQuery) -> Result<Described> {

@@ -4,6 +4,7 @@
 pub mod devices;
 pub mod events;
 pub mod keys;
+pub mod media;
 pub mod membership;
 pub mod openid;
 pub mod public_rooms;

@@ -7,7 +7,7 @@ use axum::{
     routing::{get, post, put},
 };
 
-use super::{devices, events, keys, membership, openid, public_rooms, query, send};
+use super::{devices, events, keys, media, membership, openid, public_rooms, query, send};
 use crate::app::App;
 
 /// All of them.
@@ -27,6 +27,8 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/_matrix/federation/v1/user/keys/query", post(devices::query_keys))
         .route("/_matrix/federation/v1/user/keys/claim", post(devices::claim_keys))
         .route("/_matrix/federation/v1/publicRooms", get(public_rooms::list).post(public_rooms::search))
+        .route("/_matrix/federation/v1/media/download/{mediaId}", get(media::download))
+        .route("/_matrix/federation/v1/media/thumbnail/{mediaId}", get(media::thumbnail))
         .route("/_matrix/federation/v1/send/{txnId}", put(send::send))
         .merge(memberships())
         .merge(room_events())

@@ -7,6 +7,8 @@ pub mod extract;
 pub mod files;
 mod guests;
 pub mod limits;
+pub mod media;
+pub mod pieces;
 pub mod rate_limit;
 mod restrictions;
 mod router;

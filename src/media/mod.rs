@@ -11,6 +11,7 @@ mod incoming;
 mod locks;
 mod open;
 mod previews;
+pub mod remote;
 pub mod rows;
 mod thumbnail;
 mod upload;

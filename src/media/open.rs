@@ -14,6 +14,9 @@ use crate::{
     store::{Family, Read},
 };
 
+/// A media ID may have this many letters; the specification names no bound.
+const MAX_ID: usize = 255;
+
 /// An uploaded file, to be read.
 #[derive(Debug)]
 pub struct Opened {
@@ -27,7 +30,7 @@ impl Media {
     /// Opens an uploaded file. If it is announced and has not come yet, it is waited for until `patience` ends.
     ///
     /// # Errors
-    /// 404 `M_NOT_FOUND` for what is not there, or on another server; 504 `M_NOT_YET_UPLOADED`.
+    /// 404 `M_NOT_FOUND` for what is not here; 504 `M_NOT_YET_UPLOADED`.
     pub async fn read(
         &self,
         server: &ServerName,
@@ -72,11 +75,19 @@ impl Media {
 
     /// The row of an ID; 404 `M_NOT_FOUND` if there is none here.
     pub(super) fn row(&self, server: &ServerName, media_id: &str) -> Result<MediaRow> {
-        // Whatever else stands in the ID can't be a key: no path, no other row.
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if server != self.server_name || media_id.is_empty() || !media_id.bytes().all(plain) {
-            return Err(no_media());
-        }
-        self.store.latest().get_row(Family::Index, &media_key(media_id))?.ok_or_else(no_media)
+        // Files of other servers stand under their server's name too, which no ID of ours can look like.
+        let key = match server == self.server_name {
+            true if is_media_id(media_id) => media_key(media_id),
+            true => return Err(no_media()),
+            false => media_key(&format!("{server}/{media_id}")),
+        };
+        self.store.latest().get_row(Family::Index, &key)?.ok_or_else(no_media)
     }
+}
+
+/// Whatever else stands in an ID can't be a key: no path, no other row.
+pub(super) fn is_media_id(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= MAX_ID
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }

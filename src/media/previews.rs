@@ -66,8 +66,7 @@ impl Media {
         if self.usage(NOBODY)?.bytes + length <= QUOTA {
             return Ok(());
         }
-        let mut pictures = self.preview_pictures()?;
-        pictures.sort_unstable();
+        let pictures = self.uploads_by_age(NOBODY)?;
         let old = self.clock.now_ms().saturating_sub(LEAST_AGE_MS);
         let half = pictures.len() / 2;
         let gone = pictures.into_iter().take(half).take_while(|(created_at, _)| *created_at < old);
@@ -80,18 +79,19 @@ impl Media {
         self.erase_uploads(NOBODY, &gone).await
     }
 
-    /// When each was stored, and its media ID.
-    fn preview_pictures(&self) -> Result<Vec<(u64, String)>> {
-        let prefix = KeyBuilder::user(NOBODY, Index::OwnMedia).build();
+    /// When each upload of somebody was stored, and its media ID, the oldest first.
+    pub(super) fn uploads_by_age(&self, owner: UserNum) -> Result<Vec<(u64, String)>> {
+        let prefix = KeyBuilder::user(owner, Index::OwnMedia).build();
         let snapshot = self.store.snapshot();
         let mut rows = snapshot.scan_prefix(Family::Index, &prefix);
-        let mut pictures = Vec::new();
+        let mut uploads = Vec::new();
         while let Some((key, _)) = rows.next()? {
             let media_id = String::from_utf8_lossy(&key[prefix.len()..]).into_owned();
             let row: Option<MediaRow> = snapshot.get_row(Family::Index, &media_key(&media_id))?;
-            pictures.extend(row.map(|row| (row.created_at, media_id)));
+            uploads.extend(row.map(|row| (row.created_at, media_id)));
         }
-        Ok(pictures)
+        uploads.sort_unstable();
+        Ok(uploads)
     }
 }
 

@@ -146,7 +146,7 @@ impl Discovery {
 }
 
 /// Where a redirect leads, if that is by HTTPS again.
-fn redirected(from: &Uri, headers: &HeaderMap) -> Option<Uri> {
+pub(super) fn redirected(from: &Uri, headers: &HeaderMap) -> Option<Uri> {
     let location = headers.get(header::LOCATION)?.to_str().ok()?;
     let to = reqwest::Url::parse(&from.to_string()).ok()?.join(location).ok()?;
     (to.scheme() == "https").then(|| to.as_str().parse().ok()).flatten()

@@ -28,34 +28,30 @@ pub(super) struct Fetched {
 
 /// Fetches an address by HTTPS. The caller bounds the time.
 pub(super) async fn get(connect: &Connect, fetch: Fetch<'_>) -> Result<Fetched, NetError> {
-    let refused = || NetError::Address(fetch.uri.to_string());
-    let host = fetch.uri.host().ok_or_else(refused)?;
+    let (head, body) = open(connect, fetch.uri).await?.into_parts();
+    let body = read(body, fetch.max_answer).await?;
+    Ok(Fetched { status: head.status.as_u16(), headers: head.headers, body })
+}
+
+/// Asks for an address by HTTPS, on a connection that ends with the answer. The caller bounds the time.
+pub(super) async fn open(connect: &Connect, uri: &Uri) -> Result<Response<Incoming>, NetError> {
+    let refused = || NetError::Address(uri.to_string());
+    let host = uri.host().ok_or_else(refused)?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let port = fetch.uri.port_u16().unwrap_or(443);
+    let port = uri.port_u16().unwrap_or(443);
     let target = match bare.parse() {
         Ok(address) => Target::Address(std::net::SocketAddr::new(address, port)),
         Err(_) => Target::Name(bare.to_owned(), port),
     };
     let stream = connect.to(&[target], bare).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
-    let authority = fetch.uri.authority().ok_or_else(refused)?.as_str();
-    let path = fetch.uri.path_and_query().map_or("/", |path| path.as_str());
+    let authority = uri.authority().ok_or_else(refused)?.as_str();
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let request = Request::get(path).header(header::HOST, authority).header(header::USER_AGENT, USER_AGENT);
     let request = request.body(Empty::<Bytes>::new()).map_err(|_| refused())?;
-    let asking = async {
-        let (head, body) = sender.send_request(request).await?.into_parts();
-        let body = read(body, fetch.max_answer).await?;
-        Ok(Fetched { status: head.status.as_u16(), headers: head.headers, body })
-    };
-    tokio::pin!(connection);
-    tokio::pin!(asking);
-    tokio::select! {
-        answer = &mut asking => answer,
-        ended = &mut connection => {
-            ended?;
-            asking.await
-        }
-    }
+    // It ends when neither the answer's body nor who asks is there any more; what breaks it, they hear.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender.send_request(request).await?)
 }
 
 /// Asks for a path on a connection that ends with the answer. The caller bounds the time.

@@ -21,8 +21,10 @@ mod health;
 mod https;
 mod key_answer;
 pub mod keys;
+mod multipart;
 mod page;
 mod peers;
+mod streamed;
 mod survey;
 
 pub use self::{
@@ -31,8 +33,10 @@ pub use self::{
     flights::Flights,
     key_answer::KeyAnswer,
     keys::Keyring,
+    multipart::Multipart,
     page::Page,
     peers::{Ask, PeerError, PeerOptions, Peers, RequestToSign, segment},
+    streamed::Streamed,
     survey::{Step, survey},
 };
 

@@ -16,7 +16,8 @@ use std::{
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
-    Method, Request,
+    Method, Request, Response,
+    body::Incoming,
     http::{Uri, header},
 };
 use hyper_util::{
@@ -97,6 +98,11 @@ impl Ask {
         self
     }
 
+    /// How long the answer may take, and how many bytes it may have.
+    pub(super) fn bounds(&self) -> (Duration, usize) {
+        (self.timeout, self.max_answer)
+    }
+
     /// The answer may have this many bytes.
     #[must_use]
     pub fn up_to(mut self, max_answer: usize) -> Self {
@@ -144,11 +150,28 @@ pub enum PeerError {
     },
 }
 
+impl PeerError {
+    /// What a server says that refuses.
+    pub(super) fn refusal(server: &ServerName, status: u16, body: &[u8]) -> Self {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Body {
+            errcode: String,
+            error: String,
+        }
+        let Body { errcode, error } = serde_json::from_slice(body).unwrap_or_default();
+        let cut = |text: &str, most| text.chars().take(most).collect();
+        let (errcode, message) = (cut(&errcode, 100), cut(&error, 500));
+        Self::Refused { server: server.to_owned(), status, errcode, message }
+    }
+}
+
 /// Asks other servers in the name of this one.
 pub struct Peers {
     server_name: OwnedServerName,
     key: Arc<SigningKey>,
     http: Client<Connector, Full<Bytes>>,
+    pub(super) connect: Connect,
     discovery: Arc<Discovery>,
     enabled: bool,
     blocked: RoomServerAclEventContent,
@@ -173,8 +196,8 @@ impl Peers {
             .pool_idle_timeout(IDLE)
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(4)
-            .build(Connector { connect, discovery: discovery.clone() });
-        Ok(Self { server_name, key, http, discovery, enabled, blocked, health: Health::new(clock) })
+            .build(Connector { connect: connect.clone(), discovery: discovery.clone() });
+        Ok(Self { server_name, key, http, connect, discovery, enabled, blocked, health: Health::new(clock) })
     }
 
     /// Whether the operator lets this server deal with another one.
@@ -191,12 +214,7 @@ impl Peers {
 
     /// Asks a server, signed; its answer's body.
     pub async fn ask_raw(&self, server: &ServerName, ask: Ask) -> Result<Bytes, PeerError> {
-        if !self.allows(server) {
-            return Err(PeerError::Blocked(server.to_owned()));
-        }
-        if self.health.is_down(server) {
-            return Err(PeerError::Unreachable(server.to_owned()));
-        }
+        self.check(server)?;
         let asked = tokio::time::timeout(ask.timeout, self.exchange(server, &ask)).await;
         let (status, body) = match asked.unwrap_or(Err(NetError::Slow)) {
             Ok(answer) => answer,
@@ -206,10 +224,28 @@ impl Peers {
             }
         };
         self.health.worked(server);
-        if status == 200 { Ok(body) } else { Err(refusal(server, status, &body)) }
+        if status == 200 { Ok(body) } else { Err(PeerError::refusal(server, status, &body)) }
+    }
+
+    /// Whether a server is to be asked now.
+    pub(super) fn check(&self, server: &ServerName) -> Result<(), PeerError> {
+        if !self.allows(server) {
+            return Err(PeerError::Blocked(server.to_owned()));
+        }
+        if self.health.is_down(server) {
+            return Err(PeerError::Unreachable(server.to_owned()));
+        }
+        Ok(())
     }
 
     async fn exchange(&self, server: &ServerName, ask: &Ask) -> Result<(u16, Bytes), NetError> {
+        let response = self.respond(server, ask).await?;
+        let status = response.status().as_u16();
+        Ok((status, https::read(response.into_body(), ask.max_answer).await?))
+    }
+
+    /// The answer of a server, whose body is yet to be read.
+    pub(super) async fn respond(&self, server: &ServerName, ask: &Ask) -> Result<Response<Incoming>, NetError> {
         let refused = || NetError::Address(server.to_string());
         let uri = format!("matrix://{server}{}", ask.path).parse::<Uri>().map_err(|_| refused())?;
         let request = Request::builder()
@@ -221,10 +257,7 @@ impl Peers {
             .header(header::AUTHORIZATION, self.authorization(server, ask));
         let body = ask.body.clone().unwrap_or_default();
         let request = request.body(https::body(body.into_bytes())).map_err(|_| refused())?;
-        let response = self.http.request(request).await.map_err(NetError::request)?;
-        let status = response.status().as_u16();
-        let body = https::read(response.into_body(), ask.max_answer).await?;
-        Ok((status, body))
+        self.http.request(request).await.map_err(NetError::request)
     }
 
     /// The `Authorization` header of a request.
@@ -272,19 +305,6 @@ impl RequestToSign<'_> {
         // The keys stand in the order of the alphabet.
         format!("{{{content}\"destination\":{destination},\"method\":{method},\"origin\":{origin},\"uri\":{uri}}}")
     }
-}
-
-fn refusal(server: &ServerName, status: u16, body: &[u8]) -> PeerError {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Body {
-        errcode: String,
-        error: String,
-    }
-    let Body { errcode, error } = serde_json::from_slice(body).unwrap_or_default();
-    let cut = |text: &str, most| text.chars().take(most).collect();
-    let (errcode, message) = (cut(&errcode, 100), cut(&error, 500));
-    PeerError::Refused { server: server.to_owned(), status, errcode, message }
 }
 
 /// Connects to the server whose name is the authority of a `matrix://` address.

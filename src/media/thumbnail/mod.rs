@@ -59,6 +59,13 @@ pub struct Thumbnail {
     pub variant: String,
 }
 
+impl Thumbnail {
+    /// What a file of it may be called.
+    pub fn file_name(&self) -> String {
+        format!("thumbnail.{}", self.format.extensions_str().first().unwrap_or(&"bin"))
+    }
+}
+
 /// What makes thumbnails, and what is known of their pictures.
 pub(super) struct Thumbnails {
     threads: Arc<Semaphore>,

@@ -5,5 +5,6 @@ mod devices;
 mod discovery;
 mod hostile;
 mod identity;
+mod media;
 mod member;
 mod rooms;

@@ -1,11 +1,23 @@
-//! What keeps a file that anybody may have uploaded from doing harm in a browser.
+//! What requests for media say, and what keeps a file that anybody may have uploaded from doing harm in a browser.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::Response,
 };
+use serde::Deserialize;
+
+use crate::{
+    app::App,
+    error::{Error, Result},
+    media::{Method, Wanted},
+};
+
+/// How long who asks waits for an upload that is announced, unless they say so, milliseconds.
+const DEFAULT_TIMEOUT_MS: u64 = 20_000;
+/// How long they may wait, milliseconds.
+const MAX_TIMEOUT_MS: u64 = 60_000;
 
 /// The specification's recommendation.
 const POLICY: &str = "sandbox; default-src 'none'; script-src 'none'; plugin-types application/pdf; \
@@ -42,6 +54,59 @@ const INLINE: &[&str] = &[
     "audio/flac",
     "audio/x-flac",
 ];
+
+/// How long to wait for an upload that is announced.
+#[derive(Deserialize)]
+pub struct Patience {
+    timeout_ms: Option<u64>,
+}
+
+impl Patience {
+    /// As long as was asked for, within bounds.
+    pub fn duration(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms.unwrap_or(DEFAULT_TIMEOUT_MS).min(MAX_TIMEOUT_MS))
+    }
+
+    /// Ends when who asks has waited long enough, or the server stops.
+    pub async fn end(self, app: &App) {
+        tokio::select! {
+            () = tokio::time::sleep(self.duration()) => {}
+            () = app.stopped() => {}
+        }
+    }
+}
+
+/// What a thumbnail is to be like.
+#[derive(Deserialize)]
+pub struct ThumbnailQuery {
+    width: u32,
+    height: u32,
+    method: Option<ThumbnailMethod>,
+    animated: Option<bool>,
+    timeout_ms: Option<u64>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ThumbnailMethod {
+    Crop,
+    Scale,
+}
+
+impl ThumbnailQuery {
+    /// What is asked for, and how long to wait for it; 400 `M_INVALID_PARAM` if it is nothing that can be seen.
+    pub fn wanted(self) -> Result<(Wanted, Patience)> {
+        if self.width == 0 || self.height == 0 {
+            return Err(Error::invalid_param("A thumbnail has a width and a height of 1 at least."));
+        }
+        let method = match self.method {
+            Some(ThumbnailMethod::Crop) => Method::Crop,
+            Some(ThumbnailMethod::Scale) | None => Method::Scale,
+        };
+        let wanted = Wanted { size: (self.width, self.height), method, animated: self.animated.unwrap_or_default() };
+        Ok((wanted, Patience { timeout_ms: self.timeout_ms }))
+    }
+}
 
 /// Sets the headers of a file, whatever the status: a browser may have kept the body of an earlier answer.
 pub fn guarded(mut response: Response, content_type: &str, disposition: &str) -> Response {
