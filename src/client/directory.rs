@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::State,
+    extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
 use ruma::{CanonicalJsonValue, OwnedRoomAliasId, OwnedRoomId, OwnedRoomOrAliasId, OwnedServerName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::create_room::Visibility;
+use super::{create_room::Visibility, membership::via};
 use crate::{
     app::App,
     error::{Error, Result},
@@ -171,7 +171,10 @@ pub async fn room_summary(
     State(app): State<Arc<App>>,
     MaybeSession(session): MaybeSession,
     Params(room): Params<OwnedRoomOrAliasId>,
+    RawQuery(query): RawQuery,
 ) -> Result<Json<FullSummary>> {
     let user = session.map(|session| session.user);
-    Ok(Json(app.rooms.full_summary(user, app.rooms.find(&room)?)?))
+    // Who is not logged in has no business with other servers.
+    let via = if user.is_some() { via(query.as_deref()) } else { Vec::new() };
+    Ok(Json(app.rooms.summary_anywhere(user, &room, via).await?))
 }

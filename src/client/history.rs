@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use crate::{
     app::App,
@@ -18,6 +17,7 @@ use crate::{
     json::ObjectWriter,
     rooms::{
         history::Stretch,
+        remote::Moment,
         select::EventSelector,
         timeline::{Direction, Point},
     },
@@ -161,16 +161,10 @@ pub async fn timestamp_to_event(
     session: Session,
     Params(room_id): Params<OwnedRoomId>,
     QueryParams(query): QueryParams<TimestampQuery>,
-) -> Result<Json<Value>> {
+) -> Result<Json<Moment>> {
     let timestamp = query.ts.ok_or_else(|| missing("ts"))?;
     let direction = direction(query.dir.as_deref())?;
-    let snapshot = app.store.snapshot();
-    let mut history = app.rooms.pages(&snapshot, &app.users, &session, &room_id)?;
-    let seen = history.closest(timestamp, direction)?;
-    Ok(Json(json!({
-        "event_id": seen.event.event_id(),
-        "origin_server_ts": seen.event.origin_server_ts(),
-    })))
+    Ok(Json(app.rooms.moment(&session, &room_id, (timestamp, direction)).await?))
 }
 
 pub(super) fn direction(dir: Option<&str>) -> Result<Direction> {

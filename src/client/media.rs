@@ -20,7 +20,7 @@ pub use self::access::WithoutToken;
 
 use crate::{
     app::App,
-    error::{Error, Result},
+    error::Result,
     http::{
         answer::{RawJson, empty},
         extract::{Params, QueryParams, discard},

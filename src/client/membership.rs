@@ -86,13 +86,15 @@ async fn join_room(app: &App, session: &Session, target: JoinTarget, request: Jo
             app.rooms.join(actor, room, content, request.third_party_signed).await?;
             room
         }
-        JoinTarget::Elsewhere(room_id, servers) => app.rooms.join_elsewhere(actor, &room_id, &servers, content).await?,
+        JoinTarget::Elsewhere(room_id, servers) => {
+            app.rooms.join_elsewhere(actor, &room_id, &servers, (content, request.third_party_signed)).await?
+        }
     };
     room_id(app, room)
 }
 
 /// The servers that a client names: `via`, or `server_name` as older ones call it, each as often as it likes.
-fn via(query: Option<&str>) -> Vec<OwnedServerName> {
+pub(super) fn via(query: Option<&str>) -> Vec<OwnedServerName> {
     let pairs = reqwest::Url::parse(&format!("matrix:/?{}", query.unwrap_or_default()));
     let servers =
         pairs.iter().flat_map(reqwest::Url::query_pairs).filter(|(key, _)| key == "via" || key == "server_name");
@@ -104,10 +106,19 @@ pub async fn knock(
     State(app): State<Arc<App>>,
     session: Session,
     Params(room): Params<OwnedRoomOrAliasId>,
+    RawQuery(query): RawQuery,
     OptionalJson(request): OptionalJson<ReasonRequest>,
 ) -> Result<Json<Value>> {
-    let room = app.rooms.find(&room)?;
-    app.rooms.knock(Actor::from(&session), room, reason(request.reason)).await?;
+    let (actor, content) = (Actor::from(&session), reason(request.reason));
+    let room = match app.rooms.find_to_join(session.user, &room, via(query.as_deref())).await? {
+        JoinTarget::Here(room) => {
+            app.rooms.knock(actor, room, content).await?;
+            room
+        }
+        JoinTarget::Elsewhere(room_id, servers) => {
+            app.rooms.knock_elsewhere(actor, &room_id, &servers, content).await?
+        }
+    };
     room_id(&app, room)
 }
 

@@ -50,7 +50,7 @@ pub async fn get(
 ) -> Result<axum::Json<PresenceStatus>> {
     let hidden = || Error::forbidden("You share no room with that user.");
     let user = app.store.user_num(&user_id)?.ok_or_else(hidden)?;
-    if user != session.user && !app.rooms.share_room(session.user, user)? {
+    if user != session.user && !app.rooms.is_joined_to_any(&joined_rooms(&app, session.user)?, user)? {
         return Err(hidden());
     }
     Ok(axum::Json(app.users.presence.get(user)))

@@ -44,5 +44,5 @@ pub async fn hierarchy(
         return Err(Error::invalid_param("`suggested_only` and `max_depth` stay the same from page to page."));
     }
     let wanted = Wanted { shape, told: from.map_or(0, |from| from.told), limit };
-    Ok(Json(app.rooms.hierarchy(session.user, &room_id, wanted)?))
+    Ok(Json(app.rooms.hierarchy(session.user, &room_id, wanted).await?))
 }

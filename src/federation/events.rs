@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
+use axum::{
+    Json,
+    extract::{RawQuery, State},
+};
 use ruma::{EventId, OwnedEventId, OwnedRoomId};
 use serde::Deserialize;
 
@@ -16,7 +19,10 @@ use crate::{
         x_matrix::Signed,
     },
     json::ObjectWriter,
-    rooms::remote::RoomEvents,
+    rooms::{
+        remote::{Moment, RoomEvents},
+        timeline::Direction,
+    },
 };
 
 /// `GET /_matrix/federation/v1/event/{eventId}`
@@ -63,6 +69,35 @@ pub async fn event_auth(
     Ok(RawJson(app.rooms.auth_chain_for(&signed.origin, &room_id, &event_id)?))
 }
 
+/// The query of `timestamp_to_event`.
+#[derive(Deserialize)]
+pub struct TimestampQuery {
+    ts: u64,
+    dir: Way,
+}
+
+#[derive(Deserialize)]
+enum Way {
+    #[serde(rename = "f")]
+    Forward,
+    #[serde(rename = "b")]
+    Backward,
+}
+
+/// `GET /_matrix/federation/v1/timestamp_to_event/{roomId}`
+pub async fn timestamp_to_event(
+    State(app): State<Arc<App>>,
+    Params(room_id): Params<OwnedRoomId>,
+    QueryParams(query): QueryParams<TimestampQuery>,
+    signed: Signed,
+) -> Result<Json<Moment>> {
+    let direction = match query.dir {
+        Way::Forward => Direction::Forward,
+        Way::Backward => Direction::Backward,
+    };
+    Ok(Json(app.rooms.moment_for(&signed.origin, &room_id, (query.ts, direction))?))
+}
+
 /// `GET /_matrix/federation/v1/backfill/{roomId}`
 pub async fn backfill(
     State(app): State<Arc<App>>,
@@ -88,8 +123,11 @@ fn backfill_query(query: Option<&str>) -> Result<(Vec<OwnedEventId>, usize)> {
             _ => {}
         }
     }
-    if from.is_empty() || from.len() > 100 {
-        return Err(Error::invalid_param("v has to name events, 100 at the most."));
+    if from.is_empty() {
+        return Err(Error::bad_request("M_MISSING_PARAM", "v has to name events."));
+    }
+    if from.len() > 100 {
+        return Err(Error::invalid_param("v has to name 100 events at the most."));
     }
     let limit = limit.ok_or_else(|| Error::bad_request("M_MISSING_PARAM", "limit has to be a number."))?;
     Ok((from, limit))

@@ -11,5 +11,7 @@ pub mod public_rooms;
 pub mod query;
 mod routes;
 pub mod send;
+pub mod spaces;
+pub mod third_party;
 
 pub use self::routes::routes;

@@ -13,6 +13,9 @@ use crate::{
     http::{extract::QueryParams, x_matrix::Signed},
 };
 
+/// Servers that are named as being in a room.
+const MAX_SERVERS: usize = 100;
+
 /// The query of `GET /_matrix/federation/v1/query/profile`.
 #[derive(Deserialize)]
 pub struct ProfileQuery {
@@ -50,6 +53,10 @@ pub async fn directory(
     QueryParams(query): QueryParams<DirectoryQuery>,
     _: Signed,
 ) -> Result<Json<Value>> {
-    let room = app.rooms.resolve_alias(&query.room_alias)?;
-    Ok(Json(json!({ "room_id": app.store.room_id(room)?, "servers": [app.config.server_name] })))
+    if query.room_alias.server_name() != app.config.server_name {
+        return Err(Error::not_found("The alias is not of this server."));
+    }
+    let (room_id, mut servers) = app.rooms.look_up_alias(&query.room_alias).await?;
+    servers.truncate(MAX_SERVERS);
+    Ok(Json(json!({ "room_id": room_id, "servers": servers })))
 }

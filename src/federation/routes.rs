@@ -7,7 +7,7 @@ use axum::{
     routing::{get, post, put},
 };
 
-use super::{devices, events, keys, media, membership, openid, public_rooms, query, send};
+use super::{devices, events, keys, media, membership, openid, public_rooms, query, send, spaces, third_party};
 use crate::app::App;
 
 /// All of them.
@@ -47,11 +47,15 @@ fn memberships() -> Router<Arc<App>> {
         .route("/_matrix/federation/v1/send_knock/{roomId}/{eventId}", put(membership::send_knock))
         .route("/_matrix/federation/v1/invite/{roomId}/{eventId}", put(membership::invite_v1))
         .route("/_matrix/federation/v2/invite/{roomId}/{eventId}", put(membership::invite))
+        .route("/_matrix/federation/v1/exchange_third_party_invite/{roomId}", put(third_party::exchange))
+        .route("/_matrix/federation/v1/3pid/onbind", put(third_party::on_bind))
 }
 
 /// What is in a room.
 fn room_events() -> Router<Arc<App>> {
     Router::new()
+        .route("/_matrix/federation/v1/hierarchy/{roomId}", get(spaces::hierarchy))
+        .route("/_matrix/federation/v1/timestamp_to_event/{roomId}", get(events::timestamp_to_event))
         .route("/_matrix/federation/v1/event/{eventId}", get(events::event))
         .route("/_matrix/federation/v1/event_auth/{roomId}/{eventId}", get(events::event_auth))
         .route("/_matrix/federation/v1/state/{roomId}", get(events::state))

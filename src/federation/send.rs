@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use ruma::CanonicalJsonObject;
+use ruma::CanonicalJsonValue;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -19,7 +19,7 @@ const MOST: (usize, usize) = (50, 100);
 /// The body of `PUT /_matrix/federation/v1/send/{txnId}`.
 #[derive(Deserialize)]
 struct Transaction {
-    pdus: Vec<CanonicalJsonObject>,
+    pdus: Vec<CanonicalJsonValue>,
     #[serde(default)]
     edus: Vec<Value>,
 }
@@ -37,7 +37,12 @@ pub async fn send(State(app): State<Arc<App>>, Params(id): Params<String>, signe
     for edu in &edus {
         app.rooms.hear(&signed.origin, edu).await;
     }
-    let outcomes = app.rooms.receive(&signed.origin, pdus).await;
+    // What is no object is no event, and has no ID that could be answered about.
+    let pdus = pdus.into_iter().filter_map(|pdu| match pdu {
+        CanonicalJsonValue::Object(pdu) => Some(pdu),
+        _ => None,
+    });
+    let outcomes = app.rooms.receive(&signed.origin, pdus.collect()).await;
     let pdus: Map<String, Value> = outcomes
         .into_iter()
         .map(|(event_id, outcome)| {

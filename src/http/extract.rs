@@ -33,7 +33,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, _: &Arc<App>) -> Result<Self> {
-        parse_json(&read_body(request).await?).map(Self)
+        parse_json(&read_body(request, MAX_JSON_BODY).await?).map(Self)
     }
 }
 
@@ -44,7 +44,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for OptionalJson<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, _: &Arc<App>) -> Result<Self> {
-        let body = read_body(request).await?;
+        let body = read_body(request, MAX_JSON_BODY).await?;
         parse_json(if body.is_empty() { b"{}" } else { &body }).map(Self)
     }
 }
@@ -56,13 +56,14 @@ impl FromRequest<Arc<App>> for RawBody {
     type Rejection = Error;
 
     async fn from_request(request: Request, _: &Arc<App>) -> Result<Self> {
-        read_body(request).await.map(Self)
+        read_body(request, MAX_JSON_BODY).await.map(Self)
     }
 }
 
-async fn read_body(request: Request) -> Result<Bytes> {
+/// A body of at most so many bytes.
+pub(super) async fn read_body(request: Request, most: usize) -> Result<Bytes> {
     let patience = request.extensions().get::<Patience>().copied().unwrap_or_default();
-    let limited = Limited::new(request.into_body(), MAX_JSON_BODY);
+    let limited = Limited::new(request.into_body(), most);
     match tokio::time::timeout(patience.body, limited.collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {

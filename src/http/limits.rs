@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// A JSON body may have this many bytes. An event has 64 KiB at the most; `createRoom` carries many.
 pub const MAX_JSON_BODY: usize = 2 << 20;
+/// A body that another server has signed may have this many bytes: a transaction has 50 events of 64 KiB, and 100 EDUs.
+pub const MAX_SIGNED_BODY: usize = 8 << 20;
 /// What is read of a body whose request was refused, bytes.
 pub const MAX_DISCARDED: usize = 64 << 20;
 /// Such a body is read no longer than this.

@@ -10,7 +10,10 @@ use bytes::Bytes;
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedServerName, ServerName};
 use serde::de::DeserializeOwned;
 
-use super::extract::{RawBody, parse_json};
+use super::{
+    extract::{parse_json, read_body},
+    limits::MAX_SIGNED_BODY,
+};
 use crate::{
     app::App,
     error::{Error, Result},
@@ -41,7 +44,7 @@ impl FromRequest<Arc<App>> for Signed {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self> {
         let (parts, body) = request.into_parts();
         let signatures = signatures(&parts.headers)?;
-        let body = RawBody::from_request(Request::from_parts(parts.clone(), body), app).await?.0;
+        let body = read_body(Request::from_parts(parts.clone(), body), MAX_SIGNED_BODY).await?;
         let content: Option<CanonicalJsonObject> = match &*body {
             [] => None,
             json => Some(parse_json(json)?),

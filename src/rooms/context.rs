@@ -8,21 +8,21 @@ use super::{
     history::{History, SeenEvent, Stretch},
     select::EventSelector,
     timeline::{Direction, Point},
-    view::ViewError,
+    view::{RoomView, ViewError},
 };
 use crate::{
     error::{Error, Result},
     ids::EventNum,
     state::trie::NodeHash,
     store::{
-        Family, StoreError,
+        Family, Scan, Snapshot, StoreError,
         keys::{Index, KeyBuilder, read_u64},
     },
     users::filters::RoomEventFilter,
 };
 
 /// Events that are looked at for one that the user may see, when a moment is looked for.
-const MAX_CANDIDATES: usize = 1_000;
+pub(super) const MAX_CANDIDATES: usize = 1_000;
 
 /// An event in its surroundings.
 pub struct Context {
@@ -115,9 +115,49 @@ impl History<'_> {
     /// The event that the user may see closest to a time, in ms, at or after it or at or before it; 404
     /// `M_NOT_FOUND` if there is none.
     pub fn closest(&mut self, timestamp: u64, direction: Direction) -> Result<SeenEvent> {
+        let mut moments = Moments::new(self.view(), (timestamp, direction));
+        for _ in 0..MAX_CANDIDATES {
+            let Some(number) = moments.next()? else { break };
+            if let Some(seen) = self.look_at(number)? {
+                return Ok(seen);
+            }
+        }
+        Err(no_moment())
+    }
+
+    /// The event before which there is a gap, if that is where something closer to a time may be than `found`, which was
+    /// looked for in a direction.
+    pub fn gap_beside(&self, found: Option<&SeenEvent>, direction: Direction) -> Result<Option<EventNum>, ViewError> {
         let view = self.view();
+        let start = match (found, direction) {
+            (Some(found), Direction::Forward) => return Ok(found.meta.gap.then_some(found.number)),
+            (None, Direction::Forward) => return Ok(None),
+            (Some(found), Direction::Backward) => found.meta.point().next(),
+            (None, Direction::Backward) => Point::START,
+        };
+        let end = Point::after(view.read().position());
+        let Some((_, next)) = view.timeline(start, end, Direction::Forward).next()? else { return Ok(None) };
+        Ok(view.meta(next)?.gap.then_some(next))
+    }
+}
+
+/// 404 `M_NOT_FOUND`.
+pub(super) fn no_moment() -> Error {
+    Error::not_found("There is no event of that time that you may see.")
+}
+
+/// The events of a room by their time, away from a moment.
+pub(super) struct Moments<'a> {
+    rows: Scan<'a>,
+    /// Where a row's key has the number of its event.
+    at: usize,
+}
+
+impl<'a> Moments<'a> {
+    /// From a time on, or back.
+    pub fn new(view: RoomView<'a, Snapshot<'a>>, (timestamp, direction): (u64, Direction)) -> Self {
         let all = || KeyBuilder::room(view.room(), Index::Timestamp);
-        let mut rows = match direction {
+        let rows = match direction {
             Direction::Forward => {
                 view.read().scan(Family::Index, &all().u64(timestamp).build(), &all().u64(u64::MAX).build())
             }
@@ -126,13 +166,13 @@ impl History<'_> {
                 view.read().scan_back(Family::Index, &all().u64(0).build(), &end)
             }
         };
-        for _ in 0..MAX_CANDIDATES {
-            let Some((key, _)) = rows.next()? else { break };
-            let number = read_u64(key, all().build().len() + 8).ok_or(StoreError::Malformed(Family::Index))?;
-            if let Some(seen) = self.look_at(EventNum(number))? {
-                return Ok(seen);
-            }
-        }
-        Err(Error::not_found("There is no event of that time that you may see."))
+        Self { rows, at: all().build().len() + 8 }
+    }
+
+    /// The next event.
+    #[allow(clippy::should_implement_trait, reason = "it can fail, and says so first")]
+    pub fn next(&mut self) -> Result<Option<EventNum>, StoreError> {
+        let Some((key, _)) = self.rows.next()? else { return Ok(None) };
+        read_u64(key, self.at).map(|number| Some(EventNum(number))).ok_or(StoreError::Malformed(Family::Index))
     }
 }

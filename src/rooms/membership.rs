@@ -5,7 +5,13 @@
 use ruma::{CanonicalJsonObject, OwnedEventId, UserId};
 use serde::Deserialize;
 
-use super::{Appended, NewEvent, RoomGuard, Rooms, rows::Membership, third_party::check_proof, view::own_key};
+use super::{
+    Appended, NewEvent, RoomGuard, Rooms,
+    restricted::{UNABLE_TO_AUTHORISE, UNABLE_TO_GRANT},
+    rows::Membership,
+    third_party::check_proof,
+    view::own_key,
+};
 use crate::{
     error::{Error, Result},
     ids::{RoomNum, UserNum},
@@ -55,7 +61,14 @@ impl Rooms {
         content: CanonicalJsonObject,
         third_party_signed: Option<CanonicalJsonObject>,
     ) -> Result<()> {
-        let mut predecessor = None;
+        let third_party_signed = match third_party_signed {
+            Some(signed) if self.has_to_ask(room, actor.user_id, &signed).await? => {
+                self.await_invite(actor.user_id, room, &signed).await?;
+                None
+            }
+            other => other,
+        };
+        let (mut predecessor, asked) = (None, content.clone());
         let joined = self.change(room, |guard| {
             let before = guard.membership(actor.user_id)?;
             if before == Membership::Join {
@@ -68,11 +81,33 @@ impl Rooms {
             predecessor = guard.predecessor()?.map(|predecessor| (predecessor, guard.room_id().clone()));
             Ok(Some(appended))
         });
-        joined.await?;
+        match joined.await {
+            // Somebody of another server may vouch.
+            Err(error) if matches!(error.errcode, UNABLE_TO_AUTHORISE | UNABLE_TO_GRANT) => {
+                let room_id = self.store.room_id(room)?;
+                let servers = self.who_may_know(room, &room_id)?;
+                if servers.is_empty() {
+                    return Err(Error::forbidden(error.message));
+                }
+                self.join_elsewhere(actor, &room_id, &servers, (asked, None)).await?;
+            }
+            joined => joined?,
+        }
         if let (Some((predecessor, room_id)), Some(user)) = (predecessor, self.store.user_num(actor.user_id)?) {
             self.carry_tags(user, &predecessor, &room_id).await?;
         }
         Ok(())
+    }
+
+    /// Whether it takes another server to have a user invited who shows that an invitation of a third party is theirs.
+    async fn has_to_ask(&self, room: RoomNum, user_id: &UserId, signed: &CanonicalJsonObject) -> Result<bool> {
+        let mut guard = self.lock(room).await?;
+        if matches!(guard.membership(user_id)?, Membership::Join | Membership::Invite) {
+            return Ok(false);
+        }
+        let Some(token) = signed.get("token").and_then(|token| token.as_str()) else { return Ok(false) };
+        let invitation = guard.state_event("m.room.third_party_invite", token)?;
+        Ok(invitation.is_some_and(|invitation| !self.users.is_local(invitation.sender())))
     }
 
     /// Asks to be let in; 403 `M_FORBIDDEN` if the room takes no knocks from the user.

@@ -81,6 +81,8 @@ use crate::{
 
 /// Messages to devices that are remembered.
 const MAX_HEARD: usize = 20_000;
+/// Servers of which it is remembered which rooms are shared with them.
+const MAX_SHARED: usize = 1_000;
 
 /// The rooms of this server.
 pub struct Rooms {
@@ -96,6 +98,10 @@ pub struct Rooms {
     ingest: Flights<RoomNum>,
     /// Messages to devices that other servers have sent, so that one that comes again is known.
     heard: Cache<(OwnedServerName, String), ()>,
+    /// The rooms that are shared with a server, for a moment.
+    shared: Cache<OwnedServerName, (u64, Arc<Vec<RoomNum>>)>,
+    /// What other servers have told of rooms that this one is not in.
+    told: Arc<hierarchy::Told>,
     trie_key: TrieKey,
     slots: Slots,
     /// Who is typing.
@@ -133,6 +139,8 @@ impl Rooms {
             keyring,
             ingest: Flights::default(),
             heard: Cache::new(MAX_HEARD),
+            shared: Cache::new(MAX_SHARED),
+            told: Arc::default(),
             trie_key,
             slots: Slots::default(),
             typing,

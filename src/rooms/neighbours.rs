@@ -8,13 +8,6 @@ use crate::{
 };
 
 impl Rooms {
-    /// Whether two users of this server are joined to one room.
-    pub fn share_room(&self, one: UserNum, other: UserNum) -> Result<bool> {
-        let (one, other) = (self.joined_in_memory(one)?, self.joined_in_memory(other)?);
-        let (fewer, more) = if one.len() < other.len() { (&one, &other) } else { (&other, &one) };
-        Ok(fewer.iter().any(|room| more.binary_search(room).is_ok()))
-    }
-
     /// Whether somebody, of this server or another, is joined to one of these rooms, which are in ascending order.
     pub fn is_joined_to_any(&self, rooms: &[RoomNum], user: UserNum) -> Result<bool> {
         if self.users.is_local(&self.store.user_id(user)?) {

@@ -24,12 +24,18 @@ use crate::{
     },
 };
 
+/// Not known here: who is in the rooms whose members may join.
+pub(super) const UNABLE_TO_AUTHORISE: &str = "M_UNABLE_TO_AUTHORISE_JOIN";
+/// Not to be had here: a member who may let somebody in.
+pub(super) const UNABLE_TO_GRANT: &str = "M_UNABLE_TO_GRANT_JOIN";
+
 impl RoomGuard<'_> {
     /// Who vouches for a join of `user` where the room is restricted and they are not invited; `None` where the join
     /// rules are others.
     ///
     /// # Errors
-    /// 403 `M_FORBIDDEN` if the user is in none of the rooms, or nobody can vouch.
+    /// 403 `M_FORBIDDEN` if the user is in none of the rooms; 400 `M_UNABLE_TO_AUTHORISE_JOIN` if that can't be told here,
+    /// `M_UNABLE_TO_GRANT_JOIN` if they are and nobody here can vouch: another server may.
     pub(super) fn join_authoriser(&mut self, user: &UserId, before: Membership) -> Result<Option<OwnedUserId>> {
         if matches!(before, Membership::Invite | Membership::Ban) {
             return Ok(None);
@@ -40,18 +46,22 @@ impl RoomGuard<'_> {
             return Ok(None);
         }
         let number = self.rooms.store.user_num(user)?;
-        let mut allowed = false;
+        let (mut allowed, mut unknown) = (false, false);
         for room_id in allowed_rooms(&event) {
             let room = self.rooms.store.room_num(&room_id)?;
-            if let (Some(room), Some(number)) = (room, number) {
-                allowed |= self.is_joined(room, number)?;
+            match room.map(|room| Ok::<_, Error>((room, self.rooms.resides_in(room)?))).transpose()? {
+                Some((room, true)) => allowed |= number.map_or(Ok(false), |number| self.is_joined(room, number))?,
+                Some((_, false)) | None => unknown = true,
             }
         }
         if !allowed {
-            return Err(Error::forbidden("You are in none of the rooms whose members may join this one."));
+            return Err(match unknown {
+                true => Error::bad_request(UNABLE_TO_AUTHORISE, "This server can't tell whether you may join."),
+                false => Error::forbidden("You are in none of the rooms whose members may join this one."),
+            });
         }
         let authoriser = self.local_inviter()?;
-        let nobody = || Error::forbidden("Nobody of this server in the room may let you in.");
+        let nobody = || Error::bad_request(UNABLE_TO_GRANT, "Nobody of this server in the room may let you in.");
         authoriser.ok_or_else(nobody).map(Some)
     }
 

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// One room of the directory (client-server API, `PublishedRoomsChunk`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomSummary {
     /// Its ID.
     pub room_id: OwnedRoomId,
@@ -28,6 +28,7 @@ pub struct RoomSummary {
     /// Whether guests may join.
     pub guest_can_join: bool,
     /// Its join rule.
+    #[serde(default = "public")]
     pub join_rule: String,
     /// Its name.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,22 +48,40 @@ pub struct RoomSummary {
 }
 
 /// What else the summary of a single room tells.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FullSummary {
     /// What the directory shows too.
     #[serde(flatten)]
     pub room: RoomSummary,
-    /// Its version.
-    pub room_version: String,
+    /// Its version, which old servers don't tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room_version: Option<String>,
     /// The algorithm of its encryption.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption: Option<String>,
     /// Whose members may join, where the join rule asks for that.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_room_ids: Vec<OwnedRoomId>,
     /// How the asking user stands to the room.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub membership: Option<&'static str>,
+}
+
+impl FullSummary {
+    /// Whether everybody may see that there is such a room.
+    pub fn is_open(&self) -> bool {
+        self.room.world_readable || matches!(&*self.room.join_rule, "public" | "knock" | "knock_restricted")
+    }
+
+    /// Whether it is a space.
+    pub fn is_space(&self) -> bool {
+        self.room.room_type.as_deref() == Some("m.space")
+    }
+}
+
+/// The join rule of a room whose summary names none (client-server API, `RoomSummary`).
+fn public() -> String {
+    "public".to_owned()
 }
 
 impl<R: Read> RoomView<'_, R> {
@@ -105,10 +124,18 @@ impl Rooms {
         user: Option<UserNum>,
         room: RoomNum,
     ) -> Result<Option<FullSummary>> {
+        let own = user.map(|user| self.view(snapshot, room).own(user)).transpose()?.flatten();
+        let membership = own.as_ref().map_or(Membership::Leave, |own| own.membership);
+        let Some(mut summary) = self.summary_of(snapshot, room)? else { return Ok(None) };
+        summary.membership = user.map(|_| membership.as_str());
+        Ok(self.may_see(snapshot, user, &summary, membership)?.then_some(summary))
+    }
+
+    /// What a room shows of itself to whom it shows itself; `None` if it is not here.
+    pub(super) fn summary_of(&self, snapshot: &Snapshot<'_>, room: RoomNum) -> Result<Option<FullSummary>> {
         let view = self.view(snapshot, room);
         let room_id = self.store.room_id(room)?;
         let Some(head) = view.head()? else { return Ok(None) };
-        let own = user.map(|user| view.own(user)).transpose()?.flatten();
         let event = |event_type| {
             let number = view.state_at(head.root(), event_type, "")?;
             number.map(|number| view.pdu(number, &room_id)).transpose()
@@ -120,23 +147,27 @@ impl Rooms {
             _ => Vec::new(),
         };
         let summary = view.summary(room_id.clone(), &head)?;
-        let membership = own.as_ref().map_or(Membership::Leave, |own| own.membership);
-        let open = matches!(rule, JoinRuleKind::Public | JoinRuleKind::Knock | JoinRuleKind::KnockRestricted);
-        let visible = open
-            || summary.world_readable
-            || matches!(membership, Membership::Join | Membership::Invite | Membership::Knock)
-            || self.is_in_any(snapshot, user, &allowed_room_ids)?;
-        if !visible {
-            return Ok(None);
-        }
         let encryption: Option<Encryption> = view.state_content(head.root(), "m.room.encryption", "")?;
         Ok(Some(FullSummary {
             room: summary,
-            room_version: head.version.to_string(),
+            room_version: Some(head.version.to_string()),
             encryption: encryption.map(|encryption| encryption.algorithm),
             allowed_room_ids,
-            membership: user.map(|_| membership.as_str()),
+            membership: None,
         }))
+    }
+
+    /// Whether a user, if there is one, who stands so to a room may see its summary.
+    pub(super) fn may_see(
+        &self,
+        snapshot: &Snapshot<'_>,
+        user: Option<UserNum>,
+        summary: &FullSummary,
+        membership: Membership,
+    ) -> Result<bool> {
+        Ok(summary.is_open()
+            || matches!(membership, Membership::Join | Membership::Invite | Membership::Knock)
+            || self.is_in_any(snapshot, user, &summary.allowed_room_ids)?)
     }
 
     fn is_in_any(&self, snapshot: &Snapshot<'_>, user: Option<UserNum>, rooms: &[OwnedRoomId]) -> Result<bool> {

@@ -3,7 +3,7 @@
 //!
 //! Only what needs nobody outside: keys that an identity server can revoke would have to be asked for there.
 
-use ruma::{CanonicalJsonObject, CanonicalJsonValue, UserId};
+use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedUserId, UserId};
 use serde::Deserialize;
 
 use super::{Appended, NewEvent, RoomGuard, create::object, membership::Actor, rows::Membership};
@@ -69,25 +69,37 @@ impl RoomGuard<'_> {
         if actor.is_guest {
             self.check_guests_may_join()?;
         }
+        let (inviter, mut content) = self.third_party_invite(actor.user_id, signed)?;
+        content.extend(self.rooms.member_profile(actor.user_id)?);
+        content.insert("membership".to_owned(), Membership::Invite.as_str().to_owned().into());
+        self.append(NewEvent::state(inviter, "m.room.member", actor.user_id.as_str(), content))
+    }
+
+    /// Who sent the invitation that a proof is for, and what the invite of the user holds by it.
+    ///
+    /// # Errors
+    /// As above.
+    pub(super) fn third_party_invite(
+        &mut self,
+        user_id: &UserId,
+        signed: CanonicalJsonObject,
+    ) -> Result<(OwnedUserId, CanonicalJsonObject)> {
         let text = |key: &str| signed.get(key).and_then(|value| value.as_str());
         let token = text("token").ok_or_else(|| Error::bad_json("`third_party_signed` has no `token`."))?;
         let event = self.state_event("m.room.third_party_invite", token)?;
         let event = event.ok_or_else(|| Error::forbidden("There is no such invitation to this room."))?;
         let inviter: &UserId = event.sender();
-        if text("mxid") != Some(actor.user_id.as_str()) || text("sender").is_some_and(|sender| sender != inviter) {
+        if text("mxid") != Some(user_id.as_str()) || text("sender").is_some_and(|sender| sender != inviter) {
             return Err(Error::forbidden("This invitation is not meant for you."));
         }
         if !self.rooms.users.is_local(inviter) {
-            return Err(Error::forbidden(
-                "This invitation was sent from another server, which would have to be asked.",
-            ));
+            return Err(Error::forbidden("This invitation was sent from another server, which has to be asked."));
         }
         let invitation: Invitation = serde_json::from_str(event.content().get())
             .map_err(|_| Error::forbidden("The invitation to this room is malformed."))?;
         let mut third_party = object(serde_json::json!({ "display_name": invitation.display_name }))?;
         third_party.insert("signed".to_owned(), signed.clone().into());
-        let mut content = self.rooms.member_profile(actor.user_id)?;
-        content.insert("membership".to_owned(), Membership::Invite.as_str().to_owned().into());
+        let mut content = CanonicalJsonObject::new();
         content.insert("third_party_invite".to_owned(), third_party.into());
         check_proof(&content)?;
         if !invitation.lasting_keys().any(|key| is_signed_by(&signed, &key)) {
@@ -95,6 +107,6 @@ impl RoomGuard<'_> {
                 "No key that is good for ever has signed this: others can't be checked here.",
             ));
         }
-        self.append(NewEvent::state(inviter, "m.room.member", actor.user_id.as_str(), content))
+        Ok((inviter.to_owned(), content))
     }
 }

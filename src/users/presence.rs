@@ -11,6 +11,7 @@ use std::{
 
 use ruma::{DeviceId, OwnedDeviceId, UserId};
 use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
 
 use super::Session;
 use crate::{
@@ -33,6 +34,10 @@ const TICK: Duration = Duration::from_secs(1);
 const MAX_USERS: usize = 50_000;
 /// Devices of one user that count, at the most.
 const MAX_DEVICES: usize = 50;
+/// Who is on another server and was not told of for so long, in ms, is not known to be there.
+const HEARD_MS: u64 = 60 * 60 * 1000;
+/// Changes that wait to be told to other servers.
+const MAX_UNTOLD: usize = 1_024;
 /// The longest status message, in bytes.
 const MAX_STATUS_BYTES: usize = 1024;
 
@@ -72,12 +77,27 @@ impl PresenceStatus {
     }
 }
 
-/// The presence of this server's users.
-pub struct Presence(Option<Arc<Tracker>>);
+/// What another server tells of a user of its own.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Heard {
+    presence: PresenceState,
+    #[serde(default)]
+    last_active_ago: u64,
+    status_msg: Option<String>,
+    #[serde(default)]
+    currently_active: bool,
+}
+
+/// The presence of this server's users, and what others tell of theirs.
+pub struct Presence {
+    tracker: Option<Arc<Tracker>>,
+    local: broadcast::Sender<UserNum>,
+}
 
 struct Tracker {
     store: Arc<Store>,
     clock: Clock,
+    local: broadcast::Sender<UserNum>,
     state: Mutex<State>,
 }
 
@@ -97,6 +117,8 @@ struct Known {
     last_active: u64,
     shown: Shown,
     changed: u64,
+    /// Of who is on another server: what that told last, and when in ms since the epoch.
+    elsewhere: Option<(Shown, u64)>,
 }
 
 /// A device that is there, or was a moment ago.
@@ -140,17 +162,32 @@ impl Drop for Syncing {
 impl Presence {
     /// Nobody is known to be there yet.
     pub(super) fn new(store: Arc<Store>, clock: Clock, enabled: bool) -> Self {
-        Self(enabled.then(|| Arc::new(Tracker { store, clock, state: Mutex::default() })))
+        let local = broadcast::Sender::new(MAX_UNTOLD);
+        let tracker = || Tracker { store, clock, local: local.clone(), state: Mutex::default() };
+        Self { tracker: enabled.then(|| Arc::new(tracker())), local }
+    }
+
+    /// Tells of users of this server whose presence changes from now on.
+    pub fn local_changes(&self) -> broadcast::Receiver<UserNum> {
+        self.local.subscribe()
+    }
+
+    /// Takes what another server tells of a user of its own; whether others see a change. Waking them is the caller's
+    /// business.
+    pub fn hear(&self, user: UserNum, heard: Heard) -> bool {
+        self.tracker.as_ref().is_some_and(|tracker| tracker.hear(user, heard))
     }
 
     /// Whether there is presence at all on this server.
     pub fn is_enabled(&self) -> bool {
-        self.0.is_some()
+        self.tracker.is_some()
     }
 
     /// A sync of a device begins, which wants the user to be seen as `wanted`.
     pub fn sync(&self, session: &Session, wanted: PresenceState) -> Syncing {
-        let Some(tracker) = self.0.as_ref().filter(|_| wanted != PresenceState::Offline) else { return Syncing(None) };
+        let Some(tracker) = self.tracker.as_ref().filter(|_| wanted != PresenceState::Offline) else {
+            return Syncing(None);
+        };
         tracker.update(session, |known, now| {
             if known.shown.presence == PresenceState::Offline && wanted == PresenceState::Online {
                 known.last_active = now;
@@ -165,7 +202,7 @@ impl Presence {
 
     /// The user did something.
     pub fn active(&self, session: &Session) {
-        let Some(tracker) = &self.0 else { return };
+        let Some(tracker) = &self.tracker else { return };
         tracker.update(session, |known, now| {
             known.last_active = now;
             // Who wants to seem offline doesn't become visible by it.
@@ -185,7 +222,7 @@ impl Presence {
         if status_msg.as_ref().is_some_and(|text| text.len() > MAX_STATUS_BYTES) {
             return Err(Error::invalid_param(format!("A status message has at most {MAX_STATUS_BYTES} bytes.")));
         }
-        let Some(tracker) = &self.0 else { return Ok(()) };
+        let Some(tracker) = &self.tracker else { return Ok(()) };
         tracker.update(session, |known, now| {
             if presence == PresenceState::Online {
                 known.last_active = now;
@@ -201,7 +238,7 @@ impl Presence {
 
     /// How a user is seen.
     pub fn get(&self, user: UserNum) -> PresenceStatus {
-        let Some(tracker) = &self.0 else { return Known::default().status(0) };
+        let Some(tracker) = &self.tracker else { return Known::default().status(0) };
         let now = tracker.clock.now_ms();
         tracker.settle(now);
         tracker.lock().users.get(&user).cloned().unwrap_or_default().status(now)
@@ -210,7 +247,7 @@ impl Presence {
     /// Those whose presence changed after the moment `since`, in the order of the changes. For `since` 0 those who
     /// are not offline.
     pub fn changed_since(&self, since: u64) -> Vec<(UserNum, PresenceStatus)> {
-        let Some(tracker) = &self.0 else { return Vec::new() };
+        let Some(tracker) = &self.tracker else { return Vec::new() };
         let now = tracker.clock.now_ms();
         let state = tracker.lock();
         let changed = state.by_moment.range(since.saturating_add(1)..);
@@ -235,8 +272,11 @@ impl Known {
         }
     }
 
-    /// What its devices and the time make of it.
+    /// What its devices, or its server, and the time make of it.
     fn at(&self, now: u64) -> Shown {
+        if let Some((shown, heard)) = self.elsewhere {
+            return if now.saturating_sub(heard) < HEARD_MS { shown } else { Shown::default() };
+        }
         let idle = now.saturating_sub(self.last_active);
         let mut wanted = self.devices.iter().filter(|device| device.is_here(now)).map(|device| device.wanted);
         let presence = match wanted.clone().find(|wanted| *wanted == PresenceState::Online) {
@@ -275,9 +315,37 @@ impl Tracker {
         }
     }
 
-    /// Gives the user's change a moment, and wakes those who may see it.
+    fn hear(self: &Arc<Self>, user: UserNum, heard: Heard) -> bool {
+        let now = self.clock.now_ms();
+        let mut state = self.lock();
+        state.make_room();
+        if state.users.len() >= MAX_USERS && !state.users.contains_key(&user) {
+            return false;
+        }
+        let known = state.users.entry(user).or_default();
+        let active = heard.presence == PresenceState::Online && heard.currently_active;
+        let shown = Shown { presence: heard.presence, active };
+        let status_msg = heard.status_msg.filter(|text| text.len() <= MAX_STATUS_BYTES);
+        known.elsewhere = Some((shown, now));
+        known.last_active = now.saturating_sub(heard.last_active_ago);
+        let is_news = known.shown != shown || known.status_msg != status_msg;
+        (known.shown, known.status_msg) = (shown, status_msg);
+        if is_news {
+            self.tell(&mut state, user);
+        }
+        if shown.presence != PresenceState::Offline && !std::mem::replace(&mut state.timer_runs, true) {
+            tokio::spawn(run_timer(Arc::downgrade(self)));
+        }
+        is_news
+    }
+
+    /// Gives the user's change a moment, and wakes those who may see it, as far as they are known to be neighbours.
     fn tell(&self, state: &mut State, user: UserNum) {
         let Some(known) = state.users.get_mut(&user) else { return };
+        if known.elsewhere.is_none() {
+            // Nobody may be listening.
+            let _ = self.local.send(user);
+        }
         let before = std::mem::replace(&mut known.changed, self.store.live().next_moment());
         state.by_moment.remove(&before);
         state.by_moment.insert(known.changed, user);
@@ -303,7 +371,8 @@ impl Tracker {
     /// Whether the timer has anybody left to look after; if not, the next one who comes starts it again.
     fn keep_timer(&self) -> bool {
         let mut state = self.lock();
-        state.timer_runs = state.users.values().any(|known| !known.devices.is_empty());
+        let may_change = |known: &Known| !known.devices.is_empty() || known.shown.presence != PresenceState::Offline;
+        state.timer_runs = state.users.values().any(may_change);
         state.timer_runs
     }
 

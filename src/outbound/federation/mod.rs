@@ -7,6 +7,7 @@
 mod destination;
 mod devices;
 mod edus;
+mod presence;
 mod queue;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -27,22 +28,27 @@ const NAME: &str = "federation";
 
 /// Follows the log for as long as the server runs.
 pub async fn follow(app: Arc<App>) -> Result<()> {
-    let mut follower = Follower::resume(app.store.clone(), NAME)?;
-    let mut kept = follower.position();
     let queues = Queues::new(app.clone());
     queues.catch_up_all()?;
+    let (events, ()) = tokio::join!(follow_log(&app, &queues), presence::follow(app.clone(), queues.clone()));
+    events
+}
+
+async fn follow_log(app: &Arc<App>, queues: &Arc<Queues>) -> Result<()> {
+    let mut follower = Follower::resume(app.store.clone(), NAME)?;
+    let mut kept = follower.position();
     let mut typing = app.rooms.typing.local();
     loop {
         tokio::select! {
             entries = follower.next() => {
                 for (position, entry) in entries? {
                     let told = match entry {
-                        LogEntry::Event(room, number) => tell(&app, &queues, position, (room, number)),
-                        LogEntry::Outbox => devices::tell_outbox(&app, &queues, position),
+                        LogEntry::Event(room, number) => tell(app, queues, position, (room, number)),
+                        LogEntry::Outbox => devices::tell_outbox(app, queues, position),
                         LogEntry::User(user) | LogEntry::Deactivated(user) => {
-                            devices::tell_change(&app, &queues, position, user)
+                            devices::tell_change(app, queues, position, user)
                         }
-                        LogEntry::Receipt(room, user) => edus::tell_receipt(&app, &queues, (room, position), user),
+                        LogEntry::Receipt(room, user) => edus::tell_receipt(app, queues, (room, position), user),
                         _ => Ok(()),
                     };
                     if let Err(error) = told {
@@ -53,7 +59,7 @@ pub async fn follow(app: Arc<App>) -> Result<()> {
             }
             () = queues.progress.settled_some() => {}
             Ok(change) = typing.recv() => {
-                if let Err(error) = edus::tell_typing(&app, &queues, &change) {
+                if let Err(error) = edus::tell_typing(app, queues, &change) {
                     tracing::error!(%error, "that somebody types was not sent to other servers");
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use ruma::{CanonicalJsonObject, OwnedEventId, OwnedServerName, RoomId};
+use ruma::{CanonicalJsonObject, EventId, OwnedEventId, OwnedServerName, RoomId, ServerName};
 use serde::Deserialize;
 
 use super::{gaps::in_order, receive::Source};
@@ -11,7 +11,11 @@ use crate::{
     event::Pdu,
     ids::{EventNum, RoomNum},
     net::{Ask, segment},
-    rooms::{Rooms, rows::EventMeta, timeline::Point},
+    rooms::{
+        Rooms,
+        rows::EventMeta,
+        timeline::{Direction, Point},
+    },
     store::{Commit, Family, LogEntry, keys},
 };
 
@@ -21,6 +25,12 @@ const MAX_EVENTS: usize = 100;
 const MAX_SERVERS: usize = 5;
 /// How long somebody who pages back waits for others.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long one server is waited for where a single event is wanted.
+const PATIENCE_EACH: Duration = Duration::from_secs(6);
+/// Places that are left free between a gap's end and an event of it that is fetched alone.
+const APART: u32 = 1 << 20;
+/// With less room than this in a gap, nothing is placed in its midst.
+const LEAST_FREE: u32 = 10_000;
 
 #[derive(Deserialize)]
 struct Pdus {
@@ -59,7 +69,11 @@ impl Rooms {
             let ask = Ask::get(path.clone()).up_to(16 << 20);
             let Ok(Pdus { mut pdus }) = self.peers.ask::<Pdus>(&server, ask).await else { continue };
             pdus.truncate(MAX_EVENTS);
-            let events = wanted(self.checked(&source, pdus).await, &missing);
+            let events = self.checked(&source, pdus).await.into_iter();
+            // Behind what has a place lies another gap.
+            let new = events.map(|pdu| Ok((!self.is_placed(room, pdu.event_id())?).then_some(pdu)));
+            let new: Vec<_> = new.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+            let events = wanted(new, &missing);
             if !events.is_empty() && self.place_before(&source, point, events).await? {
                 self.close(room, &room_id, event).await?;
                 return Ok(true);
@@ -84,7 +98,7 @@ impl Rooms {
     }
 
     /// Other servers in the room, those with the most members first.
-    fn who_may_know(&self, room: RoomNum, room_id: &RoomId) -> Result<Vec<OwnedServerName>> {
+    pub(in crate::rooms) fn who_may_know(&self, room: RoomNum, room_id: &RoomId) -> Result<Vec<OwnedServerName>> {
         let mut servers = self.view(&self.store.snapshot(), room).servers()?;
         servers.sort_by_key(|(_, joined)| std::cmp::Reverse(*joined));
         let origin = room_id.server_name().map(ToOwned::to_owned);
@@ -96,8 +110,10 @@ impl Rooms {
     /// Places events, the oldest first, right before a point; whether any found a place.
     async fn place_before(&self, source: &Source<'_>, point: Point, events: Vec<Arc<Pdu>>) -> Result<bool> {
         let (count, mut placed) = (events.len() as u32, false);
+        let floor = self.floor_below(source.room, point)?;
         for (at, pdu) in events.into_iter().enumerate() {
-            let Some(sub) = (point.sub).checked_sub(count - at as u32) else { break };
+            // Where there is no room left, the oldest stay away.
+            let Some(sub) = point.sub.checked_sub(count - at as u32).filter(|sub| *sub >= floor) else { continue };
             let anchor = Some(Point { sub, ..point });
             // The next one may do without it, behind a gap.
             match self.put_at(source, anchor, pdu).await {
@@ -106,6 +122,48 @@ impl Rooms {
             }
         }
         Ok(placed)
+    }
+
+    /// Fetches an event from a server, and places it somewhere in the gap before another one, with room for what lies
+    /// between them; whether it has a place now.
+    pub(in crate::rooms) async fn fetch_apart(
+        &self,
+        server: &ServerName,
+        (room, room_id): (RoomNum, &RoomId),
+        gap: EventNum,
+        event_id: &EventId,
+    ) -> Result<bool> {
+        let path = format!("/_matrix/federation/v1/event/{}", segment(event_id.as_str()));
+        let asked = self.peers.ask::<Pdus>(server, Ask::get(path).within(PATIENCE_EACH)).await;
+        let Ok(Pdus { mut pdus }) = asked else { return Ok(false) };
+        pdus.truncate(1);
+        let source = self.source(server, room_id)?;
+        let checked = self.checked(&source, pdus).await;
+        let Some(pdu) = checked.into_iter().find(|pdu| pdu.event_id() == event_id) else { return Ok(false) };
+        let _turn = self.ingest.turn(room).await;
+        self.place_apart(&source, gap, pdu).await
+    }
+
+    async fn place_apart(&self, source: &Source<'_>, gap: EventNum, pdu: Arc<Pdu>) -> Result<bool> {
+        if self.is_placed(source.room, pdu.event_id())? {
+            return Ok(true);
+        }
+        let point = self.view(&self.store.latest(), source.room).meta(gap)?.point();
+        let free = point.sub - self.floor_below(source.room, point)?.min(point.sub);
+        if free < LEAST_FREE {
+            return Ok(false);
+        }
+        let anchor = Some(Point { sub: point.sub - (free / 2).min(APART), ..point });
+        self.put_at(source, anchor, pdu).await?;
+        Ok(true)
+    }
+
+    /// The least place below a point, with the same anchor, that has nothing above it but free ones.
+    fn floor_below(&self, room: RoomNum, point: Point) -> Result<u32> {
+        let snapshot = self.store.snapshot();
+        let start = Point { sub: 0, ..point };
+        let below = self.view(&snapshot, room).timeline(start, point, Direction::Backward).next()?;
+        Ok(below.map_or(0, |(below, _)| below.sub.saturating_add(1)))
     }
 
     /// Notes that there is no gap before an event any more, if that is so.

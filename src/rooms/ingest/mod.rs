@@ -12,5 +12,6 @@ mod verify;
 
 pub(super) use self::{
     outliers::Authorities,
+    receive::Outcome,
     verify::{verified, verified_one},
 };

@@ -33,17 +33,15 @@ pub(super) struct Source<'a> {
 
 impl Rooms {
     /// Takes in the events of a transaction, one after the other, each with what came of it. What can't be told to be an
-    /// event of a room that this server is in has no ID, and is left out, unless it takes back an invite.
+    /// event of a room that this server is in has no ID, and is left out, unless it turns a user away who waits outside.
     pub async fn receive(&self, origin: &ServerName, events: Vec<CanonicalJsonObject>) -> Vec<(OwnedEventId, Outcome)> {
         let mut outcomes = Vec::with_capacity(events.len());
         for object in events {
-            let Some((source, event_id)) = self.identify(origin, &object) else {
-                match self.withdraw_invite(origin, &object).await {
-                    Ok(withdrawn) => outcomes.extend(withdrawn.map(|event_id| (event_id, Ok(())))),
-                    Err(error) => tracing::error!(%error, "an invite could not be ended that was taken back"),
-                }
+            if let Some(told) = self.turned_away(origin, &object).await {
+                outcomes.push(told);
                 continue;
-            };
+            }
+            let Some((source, event_id)) = self.identify(origin, &object) else { continue };
             let outcome = self.take_in(&source, &event_id, object).await.map_err(|error| {
                 if error.status >= 500 {
                     tracing::error!(%error, %event_id, "an event of another server could not be taken in");
@@ -78,8 +76,7 @@ impl Rooms {
     async fn take_in(&self, source: &Source<'_>, event_id: &EventId, object: CanonicalJsonObject) -> Result<()> {
         self.check_acl(source.room, source.server)?;
         if !self.resides_in(source.room)? {
-            let withdrawn = self.withdraw_invite(source.server, &object).await?;
-            return withdrawn.map(|_| ()).ok_or_else(|| Error::not_found("This server is not in that room."));
+            return Err(Error::not_found("This server is not in that room."));
         }
         if self.is_placed(source.room, event_id)? {
             return Ok(());

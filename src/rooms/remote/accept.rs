@@ -84,7 +84,8 @@ impl Rooms {
         let user = user.ok_or_else(|| Error::invalid_param("The state key of m.room.member is a user ID."))?;
         let mut guard = self.lock(room).await?;
         let before = guard.membership(user)?;
-        if guard.join_authoriser(user, before)?.is_none() || guard.membership(by)? != Membership::Join {
+        let is_let_in = before == Membership::Invite || guard.join_authoriser(user, before)?.is_some();
+        if !is_let_in || guard.membership(by)? != Membership::Join {
             return Err(Error::forbidden("Nobody here vouches for this join."));
         }
         let rules = &guard.rules().redaction;

@@ -214,7 +214,7 @@ pub(super) fn auth_chain(
 }
 
 /// What the users of a server may see of a room: what any of them may.
-struct Sight<'a> {
+pub(super) struct Sight<'a> {
     view: RoomView<'a, Snapshot<'a>>,
     server: &'a ServerName,
     is_member: bool,
@@ -222,11 +222,11 @@ struct Sight<'a> {
 }
 
 impl<'a> Sight<'a> {
-    fn new(view: RoomView<'a, Snapshot<'a>>, server: &'a ServerName) -> Result<Self> {
+    pub fn new(view: RoomView<'a, Snapshot<'a>>, server: &'a ServerName) -> Result<Self> {
         Ok(Self { view, server, is_member: view.joined_of(server)? > 0, known: HashMap::new() })
     }
 
-    fn sees(&mut self, meta: &EventMeta) -> Result<bool, ViewError> {
+    pub fn sees(&mut self, meta: &EventMeta) -> Result<bool, ViewError> {
         if !meta.is_visible() {
             return Ok(false);
         }

@@ -1,8 +1,8 @@
-//! What other servers tell that is no event: who types, and who has read what (server-server API, "EDUs").
+//! What other servers tell that is no event: who types, who has read what, who is there (server-server API, "EDUs").
 //!
 //! Invariant: a server speaks for its own users alone, and only of rooms that they are in.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, ServerName, UserId};
 use serde::Deserialize;
@@ -12,13 +12,20 @@ use crate::{
     error::{Error, Result},
     ids::{RoomNum, UserNum},
     rooms::{Rooms, receipts::ReceiptKind, rows::Membership},
-    users::to_device::{Messages, ToDevice},
+    users::{
+        presence::Heard,
+        to_device::{Messages, ToDevice},
+    },
 };
 
 /// How long somebody elsewhere types if nothing more is heard.
 const TYPING: Duration = Duration::from_secs(30);
 /// Receipts that are taken of one EDU.
 const MAX_RECEIPTS: usize = 200;
+/// Users of whom one EDU tells whether they are there.
+const MAX_PRESENCES: usize = 100;
+/// How long it holds which rooms are shared with a server, ms.
+const SHARED_HOLDS_MS: u64 = 15_000;
 
 #[derive(Deserialize)]
 struct TypingContent {
@@ -55,6 +62,7 @@ impl Rooms {
         let heard = match edu["edu_type"].as_str() {
             Some("m.typing") => self.hear_typing(origin, content),
             Some("m.receipt") => self.hear_receipts(origin, content).await,
+            Some("m.presence") => self.hear_presence(origin, content),
             Some("m.direct_to_device") => self.hear_to_device(origin, content).await,
             Some("m.device_list_update" | "m.signing_key_update") => self.hear_device_change(origin, content),
             _ => Ok(()),
@@ -72,6 +80,60 @@ impl Rooms {
             false => self.typing.stop(room, &user_id),
         }
         Ok(())
+    }
+
+    /// Of users who share a room with somebody here.
+    fn hear_presence(&self, origin: &ServerName, content: &Value) -> Result<()> {
+        #[derive(Deserialize)]
+        struct Update {
+            user_id: OwnedUserId,
+            #[serde(flatten)]
+            heard: Heard,
+        }
+        if !self.users.presence.is_enabled() {
+            return Ok(());
+        }
+        let updates: Vec<Value> = parse(&content["push"])?;
+        let shared = self.rooms_shared_with(origin)?;
+        let latest = self.store.latest();
+        let mut moved = BTreeSet::new();
+        for update in updates.iter().take(MAX_PRESENCES) {
+            let Ok(Update { user_id, heard }) = parse(update) else { continue };
+            let Some(user) = self.store.user_num(&user_id)?.filter(|_| user_id.server_name() == origin) else {
+                continue;
+            };
+            let mut theirs = Vec::new();
+            for room in shared.iter() {
+                let member = self.view(&latest, *room).member(user)?;
+                theirs.extend(member.filter(|member| member.membership == Membership::Join).map(|_| *room));
+            }
+            if !theirs.is_empty() && self.users.presence.hear(user, heard) {
+                moved.extend(theirs);
+            }
+        }
+        moved.into_iter().for_each(|room| self.store.live().wake_room(room));
+        Ok(())
+    }
+
+    /// The rooms in which users of a server are with users here, as they were a moment ago.
+    fn rooms_shared_with(&self, server: &ServerName) -> Result<Arc<Vec<RoomNum>>> {
+        let now = self.clock.now_ms();
+        if let Some((until_ms, known)) = self.shared.get(server)
+            && until_ms > now
+        {
+            return Ok(known);
+        }
+        let latest = self.store.latest();
+        let mut shared = Vec::new();
+        for room in (1..=self.store.last_room()?).map(RoomNum) {
+            let view = self.view(&latest, room);
+            if view.joined_of(server)? > 0 && view.head()?.is_some_and(|head| head.residents > 0) {
+                shared.push(room);
+            }
+        }
+        let shared = Arc::new(shared);
+        self.shared.insert(server.to_owned(), (now + SHARED_HOLDS_MS, shared.clone()));
+        Ok(shared)
     }
 
     async fn hear_to_device(&self, origin: &ServerName, content: &Value) -> Result<()> {

@@ -52,7 +52,9 @@ impl Rooms {
     /// 400 `M_INVALID_PARAM` if it is none; 403 `M_FORBIDDEN`, `M_INVITE_BLOCKED` if the user can't be invited.
     pub async fn take_invite(&self, mut invitation: Invitation<'_>) -> Result<CanonicalJsonObject> {
         let rules = event::rules(&invitation.version).ok_or_else(|| {
-            Error::bad_request("M_INCOMPATIBLE_ROOM_VERSION", "This server doesn't know the room's version.")
+            let unknown = "This server doesn't know the room's version.";
+            Error::bad_request("M_INCOMPATIBLE_ROOM_VERSION", unknown)
+                .with_field("room_version", invitation.version.as_str())
         })?;
         let object = invitation.object.clone();
         let checked = verified_one(&self.keyring, invitation.room_id, rules, object).await;
@@ -68,7 +70,12 @@ impl Rooms {
             .map_err(|error| Error::bad_json(error.to_string()))?;
         let room = self.store.intern_room(invitation.room_id)?;
         // Where we are in the room, the event comes by the way of all events.
-        if !self.resides_in(room)? {
+        if self.resides_in(room)? {
+            self.check_acl(room, invitation.origin)?;
+            if matches!(self.lock(room).await?.membership(target)?, Membership::Join | Membership::Ban) {
+                return Err(Error::forbidden("This user is in the room already, or banned from it."));
+            }
+        } else {
             let told = invitation.told(&pdu, rules)?;
             let _turn = self.ingest.turn(room).await;
             self.note_own(room, user, Membership::Invite, Some(told))?.durable().await?;
@@ -85,10 +92,10 @@ impl Rooms {
         stripped_state: Option<Vec<u8>>,
     ) -> Result<Ticket> {
         let snapshot = self.store.snapshot();
-        if membership == Membership::Invite {
+        if matches!(membership, Membership::Invite | Membership::Knock) {
             let rooms = own_rooms(&snapshot, user)?;
-            if rooms.iter().filter(|(_, own)| own.membership == Membership::Invite).count() >= MAX_WAITING {
-                return Err(Error::forbidden("Too many invites wait for this user."));
+            if rooms.iter().filter(|(_, own)| own.membership == membership).count() >= MAX_WAITING {
+                return Err(Error::forbidden("Too many invites or knocks of this user wait for an answer."));
             }
         }
         let latest = self.store.latest();
@@ -211,32 +218,36 @@ impl Invitation<'_> {
 
     /// The stripped state that the user is shown: what the other server tells of the room, and the invite.
     fn told(&self, pdu: &Pdu, rules: &ruma::room_version_rules::RoomVersionRules) -> Result<Vec<u8>> {
-        let text =
-            |object: &CanonicalJsonObject, key: &str| object.get(key).and_then(CanonicalJsonValue::as_str).is_some();
-        let mut events = Vec::new();
-        let mut is_named = rules.authorization.room_create_event_id_as_room_id;
-        for object in self.state.iter().take(MAX_TELLING.0) {
-            let is_state = ["type", "state_key", "sender"].iter().all(|key| text(object, key))
-                && object.get("content").is_some_and(CanonicalJsonValue::is_object);
-            if !is_state {
-                return Err(Error::invalid_param("invite_room_state holds what is no state event."));
-            }
-            if is_named && object.get("type").and_then(CanonicalJsonValue::as_str) == Some("m.room.create") {
-                let create = Pdu::from_object(object.clone(), rules).ok();
-                is_named = create.is_none_or(|create| create.room_id() != self.room_id);
-            }
-            events.push(stripped(object));
+        let named_by = |object: &CanonicalJsonObject| {
+            object.get("type").and_then(CanonicalJsonValue::as_str) == Some("m.room.create")
+                && Pdu::from_object(object.clone(), rules).is_ok_and(|create| create.room_id() == self.room_id)
+        };
+        if rules.authorization.room_create_event_id_as_room_id && !self.state.iter().any(named_by) {
+            let missing = "invite_room_state lacks the create event that gives the room its ID.";
+            return Err(Error::bad_request("M_MISSING_PARAM", missing));
         }
-        if is_named {
-            return Err(Error::invalid_param("invite_room_state lacks the create event that gives the room its ID."));
-        }
-        events.push(stripped(&pdu.to_object().map_err(Error::internal)?));
-        let told = serde_json::to_vec(&events).map_err(Error::internal)?;
-        if told.len() > MAX_TELLING.1 {
-            return Err(Error::new(413, "M_TOO_LARGE", "invite_room_state is too large."));
-        }
-        Ok(told)
+        told(&self.state, pdu)
     }
+}
+
+/// The stripped state that a user is shown whose membership `pdu` is: what another server tells of the room, and that.
+pub(super) fn told(state: &[CanonicalJsonObject], pdu: &Pdu) -> Result<Vec<u8>> {
+    let text = |object: &CanonicalJsonObject, key: &str| object.get(key).and_then(CanonicalJsonValue::as_str).is_some();
+    let mut events = Vec::new();
+    for object in state.iter().take(MAX_TELLING.0) {
+        let is_state = ["type", "state_key", "sender"].iter().all(|key| text(object, key))
+            && object.get("content").is_some_and(CanonicalJsonValue::is_object);
+        if !is_state {
+            return Err(Error::bad_request("M_MISSING_PARAM", "What tells of the room holds what is no state event."));
+        }
+        events.push(stripped(object));
+    }
+    events.push(stripped(&pdu.to_object().map_err(Error::internal)?));
+    let told = serde_json::to_vec(&events).map_err(Error::internal)?;
+    if told.len() > MAX_TELLING.1 {
+        return Err(Error::new(413, "M_TOO_LARGE", "What tells of the room is too large."));
+    }
+    Ok(told)
 }
 
 fn stripped(object: &CanonicalJsonObject) -> CanonicalJsonObject {
@@ -248,6 +259,13 @@ fn stripped(object: &CanonicalJsonObject) -> CanonicalJsonObject {
 fn not_invited(error: PeerError) -> Error {
     let told = match &error {
         PeerError::Refused { status: 404, message, .. } => Error::not_found(message.clone()),
+        PeerError::Refused { errcode, message, .. } if errcode == "M_INVITE_BLOCKED" => {
+            Error::new(403, "M_INVITE_BLOCKED", message.clone())
+        }
+        PeerError::Refused { errcode, .. } if errcode == "M_INCOMPATIBLE_ROOM_VERSION" => {
+            let unknown = "The user's server doesn't know the room's version.";
+            Error::bad_request("M_UNSUPPORTED_ROOM_VERSION", unknown)
+        }
         PeerError::Refused { message, .. } => Error::forbidden(message.clone()),
         _ => Error::forbidden("The user's server can't be asked to invite them."),
     };

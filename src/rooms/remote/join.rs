@@ -8,6 +8,7 @@ use ruma::{
 };
 use serde::Deserialize;
 
+use super::exchange::sender_of;
 use crate::{
     error::{Error, Result},
     event::{self, Draft, DraftRoom, Pdu, Seal},
@@ -18,6 +19,7 @@ use crate::{
         append::Received,
         ingest::{Authorities, verified, verified_one},
         membership::Actor,
+        restricted::{UNABLE_TO_AUTHORISE, UNABLE_TO_GRANT},
         rows::{Membership, Verdict},
     },
 };
@@ -28,6 +30,13 @@ const MAX_SERVERS: usize = 10;
 const JOIN_BOUNDS: (usize, Duration) = (256 << 20, Duration::from_secs(180));
 /// State events and auth events that one join may bring, each.
 const MAX_EVENTS: usize = 300_000;
+
+/// What servers say who can't help, as clients are told.
+const PASSED_ON: &[(&str, &str)] = &[
+    ("M_INCOMPATIBLE_ROOM_VERSION", "The room's version is not supported here."),
+    (UNABLE_TO_AUTHORISE, "No server that could be asked can tell whether you may join."),
+    (UNABLE_TO_GRANT, "No server that could be asked has a member who may let you in."),
+];
 
 /// Where a room is that somebody wants to join.
 #[derive(Debug)]
@@ -85,7 +94,7 @@ impl Rooms {
             if self.resides_in(room)? {
                 return Ok(JoinTarget::Here(room));
             }
-            servers.extend(self.inviter_server(room, user)?);
+            servers.extend(self.who_told(room, user)?);
         }
         servers.extend(room_id.server_name().map(ToOwned::to_owned));
         let mut seen = HashSet::new();
@@ -125,8 +134,8 @@ impl Rooms {
         Ok((room_id, servers))
     }
 
-    /// The server of who invited a user to a room that this server is not in.
-    pub(super) fn inviter_server(&self, room: RoomNum, user: UserNum) -> Result<Option<OwnedServerName>> {
+    /// The servers of those who told a user of a room that this server is not in: of who invited them first.
+    pub(in crate::rooms) fn who_told(&self, room: RoomNum, user: UserNum) -> Result<Vec<OwnedServerName>> {
         #[derive(Deserialize)]
         struct Stripped {
             sender: OwnedUserId,
@@ -137,11 +146,21 @@ impl Rooms {
             .and_then(|own| own.stripped_state)
             .and_then(|told| serde_json::from_slice(&told).ok())
             .unwrap_or_default();
-        // The invite itself stands last.
-        Ok(told.last().map(|event| event.sender.server_name().to_owned()))
+        // The invite itself stands last; behind a knock, which is the user's own, are those who made the room what it is.
+        let mut servers: Vec<OwnedServerName> = Vec::new();
+        for event in told.iter().rev() {
+            let server = event.sender.server_name();
+            if server != self.server_name && !servers.iter().any(|known| known == server) {
+                servers.push(server.to_owned());
+            }
+        }
+        Ok(servers)
     }
 
     /// Joins a room by the first of some servers that lets the user in.
+    ///
+    /// With `third_party_signed`, which proves that an invitation of an e-mail address or phone number is the user's, the
+    /// server of who sent that is asked for an invite first.
     ///
     /// # Errors
     /// What the servers answered: 403 `M_FORBIDDEN` where one refused; 404 `M_NOT_FOUND` where none knows the room or
@@ -151,9 +170,12 @@ impl Rooms {
         actor: Actor<'_>,
         room_id: &RoomId,
         servers: &[OwnedServerName],
-        content: CanonicalJsonObject,
+        (content, third_party_signed): (CanonicalJsonObject, Option<CanonicalJsonObject>),
     ) -> Result<RoomNum> {
         let room = self.store.intern_room(room_id)?;
+        if let Some(signed) = third_party_signed {
+            self.ask_for_invite(actor.user_id, room_id, (sender_of(&signed)?, &signed)).await?;
+        }
         let mut errors = Vec::new();
         for server in servers {
             match self.join_by(server, actor, (room, room_id), content.clone()).await {
@@ -314,21 +336,20 @@ impl From<Error> for Attempt {
 }
 
 /// What a client is told when no server helped: the first clear refusal, else that nobody could be asked.
-fn failed(errors: &[PeerError]) -> Error {
+pub(super) fn failed(errors: &[PeerError]) -> Error {
     let words = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let refused = errors.iter().find_map(|error| match error {
         PeerError::Refused { status: 403, message, .. } => Some(Error::forbidden(message.clone())),
         _ => None,
     });
-    let incompatible = errors
-        .iter()
-        .any(|error| matches!(error, PeerError::Refused { errcode, .. } if errcode == "M_INCOMPATIBLE_ROOM_VERSION"));
-    let error = match refused {
-        Some(error) => error,
-        None if incompatible => {
-            Error::bad_request("M_INCOMPATIBLE_ROOM_VERSION", "The room's version is not supported here.")
-        }
-        None => Error::not_found("No server that could be asked lets you into this room."),
+    let unable = errors.iter().find_map(|error| match error {
+        PeerError::Refused { errcode, .. } => PASSED_ON.iter().find(|(known, _)| known == errcode),
+        _ => None,
+    });
+    let error = match (refused, unable) {
+        (Some(error), _) => error,
+        (None, Some((errcode, message))) => Error::bad_request(errcode, *message),
+        (None, None) => Error::not_found("No server that could be asked lets you into this room."),
     };
     error.because(words)
 }

@@ -8,13 +8,15 @@ use ruma::{CanonicalJsonObject, OwnedServerName};
 use super::join::Attempt;
 use crate::{
     error::{Error, Result},
-    ids::RoomNum,
+    ids::{RoomNum, UserNum},
     net::{Ask, segment},
     rooms::{Rooms, membership::Actor, rows::Membership},
 };
 
 /// How long the other server is given to take note.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Servers that are told.
+const MAX_SERVERS: usize = 3;
 
 impl Rooms {
     /// Leaves such a room.
@@ -30,15 +32,31 @@ impl Rooms {
         if matches!(own.membership, Membership::Leave | Membership::Ban) {
             return Ok(());
         }
-        if let Some(server) = self.inviter_server(room, user)?.filter(|server| self.peers.allows(server)) {
-            let told = tokio::time::timeout(PATIENCE, self.tell_leave(&server, actor, room, content)).await;
-            if !matches!(told, Ok(Ok(()))) {
-                tracing::info!(%server, user = %actor.user_id, "a server was not told that an invite is declined");
+        let servers = self.who_may_hear(room, user)?;
+        let telling = async {
+            for server in &servers {
+                if self.tell_leave(server, actor, room, content.clone()).await.is_ok() {
+                    return true;
+                }
             }
+            false
+        };
+        if !tokio::time::timeout(PATIENCE, telling).await.unwrap_or(false) {
+            tracing::info!(user = %actor.user_id, "no server was told that somebody declines an invite, or takes a knock back");
         }
         let _turn = self.ingest.turn(room).await;
         self.note_own(room, user, Membership::Leave, None)?.durable().await?;
         Ok(())
+    }
+
+    /// Servers that may be in a room, which a user here wants to have nothing to do with.
+    fn who_may_hear(&self, room: RoomNum, user: UserNum) -> Result<Vec<OwnedServerName>> {
+        let mut servers = self.who_told(room, user)?;
+        servers.extend(self.store.room_id(room)?.server_name().map(ToOwned::to_owned));
+        servers.retain(|server| self.peers.allows(server));
+        servers.dedup();
+        servers.truncate(MAX_SERVERS);
+        Ok(servers)
     }
 
     async fn tell_leave(

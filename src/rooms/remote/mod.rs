@@ -7,19 +7,25 @@ mod accept;
 mod answers;
 mod devices;
 mod edus;
+mod exchange;
 mod invites;
 mod join;
+mod knock;
 mod leave;
 mod lookups;
+mod moments;
+mod spaces;
 mod template;
 mod transactions;
-mod withdrawn;
 
 pub use self::{
     accept::{Accepted, Submission},
     answers::RoomEvents,
+    exchange::{Exchange, Pending},
     invites::Invitation,
     join::JoinTarget,
+    moments::Moment,
+    spaces::SpaceAndChildren,
     transactions::Transactions,
 };
 
