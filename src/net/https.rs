@@ -44,14 +44,8 @@ pub(super) async fn open(connect: &Connect, uri: &Uri) -> Result<Response<Incomi
         Err(_) => Target::Name(bare.to_owned(), port),
     };
     let stream = connect.to(&[target], bare).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
     let authority = uri.authority().ok_or_else(refused)?.as_str();
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let request = Request::get(path).header(header::HOST, authority).header(header::USER_AGENT, USER_AGENT);
-    let request = request.body(Empty::<Bytes>::new()).map_err(|_| refused())?;
-    // It ends when neither the answer's body nor who asks is there any more; what breaks it, they hear.
-    tokio::spawn(async move { drop(connection.await) });
-    Ok(sender.send_request(request).await?)
+    send(stream, authority, uri.path_and_query().map_or("/", |path| path.as_str())).await
 }
 
 /// Asks for a path on a connection that ends with the answer. The caller bounds the time.
