@@ -18,20 +18,26 @@ export function onMessageKey(event: KeyboardEvent, conversation: Conversation, i
   event.preventDefault();
 }
 
-/** What keys do in the timeline around the messages: arrows go from one to the next, End to the newest. */
+/** What has a use for arrows itself. */
+const KEEPS_ARROWS = "video, audio, input, textarea";
+
+/** What keys do in the timeline around the messages: arrows go from one to the next, from what is in one to it; End to the newest. */
 export function onTimelineKey(event: KeyboardEvent, conversation: Conversation, toEnd: () => void): void {
   const scroller = event.currentTarget as HTMLElement;
   const target = event.target as HTMLElement;
-  if (target !== scroller && target.dataset["message"] === undefined) return;
+  const message = target.closest<HTMLElement>("[data-message]");
+  if ((target !== scroller && !message) || target.matches(KEEPS_ARROWS)) return;
+  const isArrow = event.key === "ArrowUp" || event.key === "ArrowDown";
   if (event.key === "End") toEnd();
-  else if (event.key === "ArrowUp" || event.key === "ArrowDown") step(scroller, target, event.key === "ArrowUp" ? -1 : 1, conversation);
+  else if (isArrow && message && message !== target) message.focus();
+  else if (isArrow) step(scroller, message, event.key === "ArrowUp" ? -1 : 1, conversation);
   else return;
   event.preventDefault();
 }
 
-function step(scroller: HTMLElement, from: HTMLElement, by: 1 | -1, conversation: Conversation): void {
+function step(scroller: HTMLElement, from: HTMLElement | null, by: 1 | -1, conversation: Conversation): void {
   const messages = [...scroller.querySelectorAll<HTMLElement>("[data-message]")];
-  const here = messages.indexOf(from);
+  const here = from ? messages.indexOf(from) : -1;
   const next = here < 0 ? messages.at(-1) : messages[here + by];
   if (next) next.focus();
   else if (by > 0) conversation.focusComposer();
