@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use ruma::OwnedUserId;
+use ruma::{OwnedServerName, OwnedUserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -55,6 +55,8 @@ pub enum RegisterAnswer {
     Account {
         /// The new user.
         user_id: OwnedUserId,
+        /// Deprecated; old clients want it.
+        home_server: OwnedServerName,
     },
 }
 
@@ -99,7 +101,8 @@ pub async fn register(
     };
     app.users.finish(passed);
     if request.inhibit_login.unwrap_or_default() {
-        return Ok(Json(RegisterAnswer::Account { user_id }));
+        let home_server = user_id.server_name().to_owned();
+        return Ok(Json(RegisterAnswer::Account { user_id, home_server }));
     }
     let new = NewSession {
         device_id: request.device_id,

@@ -1,6 +1,6 @@
 //! What login, registration and refreshing answer, and what a session may do to whom.
 
-use ruma::{OwnedDeviceId, OwnedUserId, UserId};
+use ruma::{OwnedDeviceId, OwnedServerName, OwnedUserId, UserId};
 use serde::Serialize;
 
 use crate::{
@@ -13,6 +13,8 @@ use crate::{
 pub struct SessionAnswer {
     user_id: OwnedUserId,
     device_id: OwnedDeviceId,
+    /// Deprecated; old clients want it.
+    home_server: OwnedServerName,
     #[serde(flatten)]
     tokens: TokensAnswer,
 }
@@ -30,7 +32,8 @@ pub struct TokensAnswer {
 impl From<StartedSession> for SessionAnswer {
     fn from(started: StartedSession) -> Self {
         let (user_id, device_id) = (started.user_id.clone(), started.device_id.clone());
-        Self { user_id, device_id, tokens: started.into() }
+        let home_server = user_id.server_name().to_owned();
+        Self { user_id, device_id, home_server, tokens: started.into() }
     }
 }
 

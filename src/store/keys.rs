@@ -243,6 +243,11 @@ pub fn user_position(user: UserNum, position: Position) -> Key {
     KeyBuilder::number(user.0).u64(position.0).build()
 }
 
+/// `index`: the start of the keys of what a user has delayed.
+pub fn delayed(user: UserNum) -> KeyBuilder {
+    KeyBuilder::global(Index::Delayed).u32(user.0)
+}
+
 /// `index`: the start of the keys of a device's transactions.
 pub fn transactions(user: UserNum, device: &str) -> KeyBuilder {
     KeyBuilder::user(user, Index::Transaction).text(device)

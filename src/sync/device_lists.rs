@@ -1,6 +1,6 @@
 //! Whose devices a client is to look at anew, and whose no more (client-server API, "Tracking the device list for a
-//! user"): those who changed theirs and share a room, those with whom an encrypted room is shared now, and those with
-//! whom none is any more.
+//! user"): those who changed theirs and share a room, those with whom a room is shared now, and those with whom none is any
+//! more. Of plain rooms only small ones count: nobody's devices matter there, and much would be told.
 
 use std::collections::BTreeSet;
 
@@ -28,13 +28,15 @@ use crate::{
 };
 
 const ENCRYPTION: &str = "m.room.encryption";
+/// Members of a plain room whose comings and goings count, at the most.
+const SMALL_ROOM: u64 = 500;
 
 /// What changed for one user between a position and a snapshot.
 #[derive(Debug, Default)]
 pub struct DeviceLists {
     /// Whose devices are to be looked at anew.
     pub changed: Vec<OwnedUserId>,
-    /// Who shares no encrypted room any more.
+    /// Who shares no encrypted room any more, or no room at all.
     pub left: Vec<OwnedUserId>,
 }
 
@@ -89,8 +91,10 @@ pub(super) struct Reader<'a> {
 #[derive(Default)]
 struct Found {
     changed: BTreeSet<UserNum>,
-    /// They left a room, or the user did: they may share others.
+    /// They left an encrypted room, or the user did: they may share others.
     gone: BTreeSet<UserNum>,
+    /// The same of a plain room.
+    parted: BTreeSet<UserNum>,
 }
 
 impl Reader<'_> {
@@ -110,7 +114,12 @@ impl Reader<'_> {
             self.enter_or_leave(self.view(*room), &mut found)?;
         }
         found.gone.remove(&self.user);
-        let left = self.share_nothing(found.gone)?;
+        let mut left = self.share_nothing(found.gone)?;
+        for user in found.parted.into_iter().filter(|user| *user != self.user) {
+            if !self.app.rooms.is_joined_to_any(self.joined, user)? {
+                left.insert(user);
+            }
+        }
         let names = |users: BTreeSet<UserNum>| {
             let names = users.into_iter().map(|user| self.app.store.user_id(user));
             names.collect::<Result<Vec<OwnedUserId>, StoreError>>()
@@ -125,17 +134,18 @@ impl Reader<'_> {
     /// A room in which the user was and is: who came and went.
     fn compare(&self, moved: &Moved, found: &mut Found) -> Result<(), ViewError> {
         let view = self.view(moved.room);
-        if !is_encrypted(&view, moved.after)? {
+        let encrypted = is_encrypted(&view, moved.after)?;
+        if !encrypted && !is_small(&view)? {
             return Ok(());
         }
-        if !is_encrypted(&view, moved.before)? {
+        if encrypted && !is_encrypted(&view, moved.before)? {
             found.changed.extend(members(&view, |_, member| Ok(member.membership == Membership::Join))?);
             found.changed.remove(&self.user);
             return Ok(());
         }
         let Traffic { came, gone } = moved.traffic(self.app, &view)?;
         found.changed.extend(came);
-        found.gone.extend(gone);
+        if encrypted { &mut found.gone } else { &mut found.parted }.extend(gone);
         Ok(())
     }
 
@@ -143,13 +153,15 @@ impl Reader<'_> {
     fn enter_or_leave(&self, view: RoomView<'_, Snapshot<'_>>, found: &mut Found) -> Result<(), ViewError> {
         let Some(own) = view.own(self.user)? else { return Ok(()) };
         if own.membership == Membership::Join {
-            if is_encrypted(&view, view.current_root(self.snapshot.position())?)? {
+            if is_small(&view)? || is_encrypted(&view, view.current_root(self.snapshot.position())?)? {
                 let joined = members(&view, |_, member| Ok(member.membership == Membership::Join))?;
                 found.changed.extend(joined.into_iter().filter(|user| *user != self.user));
             }
-        } else if let Some(until) = own.joined_until.filter(|until| *until > self.since)
-            && is_encrypted(&view, view.current_root(until)?)?
-        {
+        } else if let Some(until) = own.joined_until.filter(|until| *until > self.since) {
+            let encrypted = is_encrypted(&view, view.current_root(until)?)?;
+            if !encrypted && !is_small(&view)? {
+                return Ok(());
+            }
             // Who is there, and who left since.
             let were_there = |view: &RoomView<'_, Snapshot<'_>>, member: &MemberRow| match member {
                 MemberRow { membership: Membership::Join, .. } => Ok(true),
@@ -158,7 +170,7 @@ impl Reader<'_> {
                 }
                 _ => Ok(false),
             };
-            found.gone.extend(members(&view, were_there)?);
+            if encrypted { &mut found.gone } else { &mut found.parted }.extend(members(&view, were_there)?);
         }
         Ok(())
     }
@@ -194,6 +206,10 @@ impl Reader<'_> {
 
 fn is_encrypted(view: &RoomView<'_, Snapshot<'_>>, root: NodeHash) -> Result<bool, ViewError> {
     Ok(view.state_at(root, ENCRYPTION, "")?.is_some())
+}
+
+fn is_small(view: &RoomView<'_, Snapshot<'_>>) -> Result<bool, ViewError> {
+    Ok(view.head()?.is_some_and(|head| head.joined <= SMALL_ROOM))
 }
 
 /// The users of a room whose rows are wanted.

@@ -9,7 +9,7 @@ use crate::{
     ids::UserNum,
     store::{
         Commit, Family, Key, LogEntry, Notice, Read,
-        keys::{Index, KeyBuilder},
+        keys::{self, Index, KeyBuilder},
     },
 };
 
@@ -107,6 +107,10 @@ impl Users {
                 removed.tell_of_keys(ListChange::of(&self.store.latest(), user)?);
             }
             self.delete_backups(&mut commit, user)?;
+            let delayed = keys::delayed(user).build();
+            if let Some(end) = keys::successor(&delayed) {
+                commit.delete_range(Family::Index, delayed, end);
+            }
             if erase {
                 commit.delete(Family::Index, profiles::key(user));
                 self.erase_account_data(&mut commit, user)?;

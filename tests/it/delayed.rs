@@ -10,7 +10,7 @@ use salon::{
 };
 use serde_json::{Value, json};
 
-use crate::common::{TestClient, TestRoom, TestServer, encode};
+use crate::common::{PASSWORD, TestClient, TestRoom, TestServer, encode};
 
 const EVENTS: &str = "/unstable/org.matrix.msc4140/delayed_events";
 
@@ -209,4 +209,20 @@ async fn the_check_knows_the_rows() {
     }
     let report = check::check(&store).unwrap();
     assert_eq!(report.problems().len(), 2, "{report}");
+}
+
+#[tokio::test]
+async fn who_goes_for_good_leaves_nothing_to_be_sent() {
+    let mut server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let room = TestRoom::public(&server, &alice).await;
+    room.join(&server, &bob).await;
+    let delay_id = say_later(&room, &bob, "1", "from beyond", 600_000).await;
+    let other = say_later(&room, &alice, "1", "from here", 600_000).await;
+    let identifier = json!({ "type": "m.id.user", "user": bob.user_id });
+    let auth = json!({ "type": "m.login.password", "identifier": identifier, "password": PASSWORD });
+    bob.post("/v3/account/deactivate", json!({ "auth": auth })).await.ok();
+    manage(&alice, &delay_id, "send").await.refused(404, "M_NOT_FOUND");
+    manage(&alice, &other, "send").await.ok();
+    server.stop_whole().await;
 }

@@ -121,6 +121,33 @@ async fn who_comes_to_and_goes_from_an_encrypted_room_is_told() {
 }
 
 #[tokio::test]
+async fn who_shares_a_first_room_and_who_shares_none_any_more_is_told() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let (one, two) = (TestRoom::public(&server, &alice).await, TestRoom::public(&server, &alice).await);
+    let (of_alice, of_bob) = (token(&alice).await, token(&bob).await);
+    one.join(&server, &bob).await;
+    let (changed, left, of_alice) = sync(&alice, &of_alice).await;
+    assert_eq!((changed, left), (vec!["bob".to_owned()], vec![]));
+    let (changed, _, of_bob) = sync(&bob, &of_bob).await;
+    assert_eq!(changed, ["alice"]);
+
+    two.join(&server, &bob).await;
+    let (_, _, of_alice) = sync(&alice, &of_alice).await;
+    let (_, _, of_bob) = sync(&bob, &of_bob).await;
+    one.leave(&server, &bob).await;
+    let (changed, left, of_alice) = sync(&alice, &of_alice).await;
+    assert_eq!((changed, left), (vec![], vec![]), "they share the other room");
+    let (_, left, of_bob) = sync(&bob, &of_bob).await;
+    assert_eq!(left, NOBODY);
+    two.member(&server, &alice, &bob, "ban").await;
+    let (changed, left, next) = sync(&alice, &of_alice).await;
+    assert_eq!((changed, left), (vec![], vec!["bob".to_owned()]));
+    assert_eq!(sync(&alice, &next).await.1, NOBODY, "once");
+    assert_eq!(sync(&bob, &of_bob).await.1, ["alice"]);
+}
+
+#[tokio::test]
 async fn who_still_shares_another_encrypted_room_has_not_left() {
     let server = TestServer::start().await;
     let (alice, bob) = (server.register("alice").await, server.register("bob").await);

@@ -208,7 +208,7 @@ async fn registration_may_need_a_token_or_be_closed() {
     assert_eq!(client.get(&validity("guess")).await.ok()["valid"], false);
     assert_eq!(client.get(&validity("let-me-in")).await.ok()["valid"], true);
     let account = client.post("/v3/register", body(auth("let-me-in"))).await.ok();
-    assert_eq!(account, json!({ "user_id": "@alice:localhost" }), "inhibit_login");
+    assert_eq!(account, json!({ "user_id": "@alice:localhost", "home_server": "localhost" }), "inhibit_login");
     server.log_in("alice").await;
 
     let closed = TestServer::builder().config(|c| c.registration.mode = RegistrationMode::Closed).start().await;

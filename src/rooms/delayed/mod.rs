@@ -14,7 +14,10 @@ use super::{Rooms, room_state::parse_content};
 use crate::{
     error::{Error, Result},
     ids::{self, UserNum},
-    store::{Commit, Family, LogEntry, Read, StoreError, decode, keys::read_u32},
+    store::{
+        Commit, Family, LogEntry, Read, StoreError, decode,
+        keys::{self, read_u32},
+    },
     users::Session,
 };
 
@@ -177,7 +180,7 @@ impl Rooms {
 
     fn delayed_rows(&self, user: UserNum) -> Result<Vec<(String, DelayedRow)>> {
         let snapshot = self.store.snapshot();
-        let prefix = all_delayed().u32(user.0).build();
+        let prefix = keys::delayed(user).build();
         let mut found = Vec::new();
         let mut rows = snapshot.scan_prefix(Family::Index, &prefix);
         while let Some((key, value)) = rows.next()? {

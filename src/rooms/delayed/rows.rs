@@ -7,7 +7,7 @@ use crate::{
     ids::UserNum,
     store::{
         Commit, Family, Key,
-        keys::{Index, KeyBuilder},
+        keys::{self, Index, KeyBuilder},
     },
 };
 
@@ -99,5 +99,5 @@ pub(super) fn all() -> KeyBuilder {
 
 /// `index`: 0 → user, delay ID.
 pub fn key(user: UserNum, delay_id: &str) -> Key {
-    all().u32(user.0).tail(delay_id.as_bytes()).build()
+    keys::delayed(user).tail(delay_id.as_bytes()).build()
 }
