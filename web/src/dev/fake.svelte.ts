@@ -367,6 +367,7 @@ class FakeNotifications implements Notifications {
 class FakeEncryption implements Encryption {
   state = $state<Encryption["state"]>("ready");
   recovery = $state<Encryption["recovery"]>("ready");
+  readonly trust = null;
   takeOver = (): void => undefined;
   setUp = async (): Promise<string> => "EsTc LW2K PGiF wKEA 3As5 g5c4 BXwk qeeJ ZJV8 Q9fu gUMN UE4d";
   restore = async (): Promise<void> => undefined;

@@ -13,6 +13,11 @@ export function isMessage(type: string): boolean {
   return type === "m.room.message" || type === "m.sticker" || type === "m.room.encrypted" || SHOWN.has(type);
 }
 
+/** Whether an event asks to compare emoji: nothing that one reads, whatever it says to clients that know nothing of it. */
+export function asksToVerify(type: string, content: Content): boolean {
+  return type === "m.room.message" && content["msgtype"] === "m.key.verification.request";
+}
+
 export function readBody(type: string, content: Content): MessageBody {
   if (type === "m.room.encrypted") return { type: "encrypted", why: "waiting" };
   if (type === "m.sticker") return picture("image", content);

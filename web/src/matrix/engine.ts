@@ -81,7 +81,7 @@ export class Engine implements Core {
       disableVoip: true,
       roomNameGenerator: (_id, state) => nameRoom(state),
       cryptoCallbacks: this.encryption.secrets.callbacks,
-      verificationMethods: ["m.sas.v1"],
+      verificationMethods: ["m.sas.v1", "m.qr_code.show.v1", "m.reciprocate.v1"],
     }, this.encryption.gate);
     this.batch = new Batch((rooms) => this.#apply(rooms));
     this.account = new AccountData(this);

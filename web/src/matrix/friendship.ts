@@ -63,6 +63,7 @@ export class Friendship {
   /** `/invite` can't say that it is about a conversation; the member event can. */
   private async putInvite(room: RoomId, user: UserId, note: string): Promise<void> {
     const content: Content = { membership: "invite", is_direct: true, ...(note && { reason: note }) };
+    await this.core.encryption.giveKeys(room, user);
     await this.core.request("PUT", path`/_matrix/client/v3/rooms/${room}/state/m.room.member/${user}`, { body: content });
   }
 

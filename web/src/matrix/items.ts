@@ -1,6 +1,6 @@
 /** From the SDK's events to what a timeline shows. An item stays the same object as long as it says the same. */
 import type { MatrixEvent } from "matrix-js-sdk/lib/models/event";
-import { isEdit, isMessage, mentions, replyOf } from "./body";
+import { asksToVerify, isEdit, isMessage, mentions, replyOf } from "./body";
 import { readChange } from "./changes";
 import type { Core } from "./core";
 import { bodyOf } from "./crypto/sealed";
@@ -112,6 +112,7 @@ export class Items {
       const change = event.isRedacted() && event.getType() !== "m.room.member" ? null : readChange(raw(event), (id) => this.room.person(id));
       return change && { ...base, kind: "notice", change };
     }
+    if (asksToVerify(event.getType(), event.getContent())) return { ...base, kind: "notice", change: { type: "verification" } };
     if (!isMessage(event.getType()) || isEdit(event.getWireContent())) return null;
     return { ...base, ...this.#message(event, sender) };
   }

@@ -1,6 +1,6 @@
 /** The newest message of a room, for lists. */
 import type { MatrixEvent } from "matrix-js-sdk/lib/models/event";
-import { isEdit, isMessage } from "./body";
+import { asksToVerify, isEdit, isMessage } from "./body";
 import type { Core } from "./core";
 import { bodyOf } from "./crypto/sealed";
 import type { RawEvent } from "./raw";
@@ -31,7 +31,7 @@ export function lastLine(core: Core, room: RoomBase): Last {
 
 /** Whether an event is a message that stands by itself. */
 export function isLine(event: MatrixEvent): boolean {
-  return isMessage(event.getType()) && !event.isState() && !isEdit(event.getWireContent());
+  return isMessage(event.getType()) && !event.isState() && !isEdit(event.getWireContent()) && !asksToVerify(event.getType(), event.getContent());
 }
 
 function lineOf(core: Core, room: RoomBase, event: MatrixEvent): Last {

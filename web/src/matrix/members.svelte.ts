@@ -97,8 +97,9 @@ export class MembersState implements Members {
     return member ? this.#item(member) : null;
   }
 
-  invite(id: UserId): Promise<void> {
-    return this.#ask("invite", { user_id: id });
+  async invite(id: UserId): Promise<void> {
+    await this.core.encryption.giveKeys(this.room.id, id);
+    await this.#ask("invite", { user_id: id });
   }
 
   kick(id: UserId, reason: string): Promise<void> {

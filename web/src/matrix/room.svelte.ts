@@ -28,10 +28,12 @@ export class RoomState extends RoomBase implements Room {
   }
 
   async accept(): Promise<void> {
+    const inviter = this.facts.invite?.by;
     await this.#shown({ membership: "join" }, async () => {
       await this.#post("join").catch(withdrawn);
       await this.core.until(() => this.#isIn());
     });
+    if (inviter) void this.core.encryption.takeKeys(this.id, inviter);
   }
 
   /** Whether a sync has brought that I am in it. Who is thrown out in the same moment never was. */

@@ -5,6 +5,8 @@
  * Actions return promises that reject with a `MatrixError`; what they change shows at once and goes back if they fail.
  */
 
+import type { Trust } from "./crypto/types";
+
 export type UserId = string;
 export type RoomId = string;
 export type EventId = string;
@@ -66,6 +68,8 @@ export interface Encryption {
    * device was not told. `lost`: there is none, and another session has the account's identity.
    */
   readonly recovery: "unknown" | "missing" | "locked" | "lost" | "ready";
+  /** `null` while this tab has no keys. */
+  readonly trust: Trust | null;
   /** Brings the keys to this tab. */
   takeOver(): void;
   /** Makes a recovery key and returns it, to be shown once. One that there was opens nothing from then on. */
@@ -77,7 +81,7 @@ export interface Encryption {
 }
 
 /** Why a message can't be read, or not yet. */
-export type Unreadable = "waiting" | "before" | "locked" | "notMember" | "withheld" | "identity" | "noKey" | "elsewhere" | "unavailable" | "failed";
+export type Unreadable = "waiting" | "before" | "locked" | "notMember" | "withheld" | "unverified" | "identity" | "later" | "noBackup" | "noKey" | "elsewhere" | "unavailable" | "failed";
 
 // People
 
@@ -461,7 +465,7 @@ export interface NoticeItem extends Item {
 
 /** What a state event did, for i18n to word. */
 export type Change =
-  | { readonly type: "created" | "joined" | "left" | "knocked" | "avatarChanged" | "avatarRemoved" | "roomAvatar" | "permissions" | "pinned" | "encryption" }
+  | { readonly type: "created" | "joined" | "left" | "knocked" | "avatarChanged" | "avatarRemoved" | "roomAvatar" | "permissions" | "pinned" | "encryption" | "verification" }
   | { readonly type: "invited" | "kicked" | "banned" | "unbanned" | "declined" | "cancelled"; readonly target: Person; readonly reason: string }
   | { readonly type: "renamed"; readonly from: string; readonly to: string }
   | { readonly type: "roomName" | "topic" | "alias"; readonly value: string }

@@ -57,7 +57,7 @@ export const stories = {
     await next.page.getByRole("navigation").first().waitFor();
     await next.page.goto(roomPath(room));
     await next.page.getByText("Written before you signed in here").first().waitFor();
-    await next.page.getByRole("link", { name: "Enter recovery key" }).click();
+    await next.page.getByRole("link", { name: "Verify" }).click();
     await next.page.getByRole("textbox", { name: "Recovery key" }).fill("EsTc nonsense");
     await next.page.getByRole("button", { name: "Make readable" }).click();
     await next.page.getByText("This is not your recovery key").waitFor();

@@ -33,6 +33,7 @@ export const room = {
     permissions: "{name} changed roles and permissions",
     pinned: "{name} changed the pinned messages",
     encryption: "{name} turned on encryption",
+    verification: "{name} asked to compare emoji",
     upgraded: "{name} moved this conversation to a new room",
     other: "{name} changed {event}",
     joinRules: {

@@ -33,6 +33,7 @@ export const room = {
     permissions: "{name} a modifié les rôles et les permissions",
     pinned: "{name} a modifié les messages épinglés",
     encryption: "{name} a activé le chiffrement",
+    verification: "{name} a proposé de comparer des émojis",
     upgraded: "{name} a transféré cette conversation dans un nouveau salon",
     other: "{name} a modifié {event}",
     joinRules: {

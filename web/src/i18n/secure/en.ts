@@ -59,10 +59,8 @@ export const secure = {
     again: "Ask again",
     asked: "The key has not come yet. It may when the sender, or your other session, is online.",
     elsewhere: "Another tab of Salon has its key.",
-    takeOver: "Use this tab",
     unavailable: "Encrypted message",
     failed: "Encrypted message: encryption could not be started.",
-    reload: "Load again",
   },
   create: {
     label: "Encrypted",
@@ -146,7 +144,6 @@ export const secure = {
     look: "What it means",
     session: "Verified",
     sessionNot: "Not verified",
-    sessionNone: "No encryption",
     verifySession: "Verify {name}",
   },
 } as const;

@@ -6,13 +6,14 @@ import { ClientEvent } from "matrix-js-sdk/lib/client";
 import { Part } from "../batch";
 import type { Core } from "../core";
 import { Failure, sleep } from "../errors";
-import type { Encryption } from "../types";
+import type { Encryption, RoomId, UserId } from "../types";
 import type { Content } from "../raw";
 import { Gate } from "./gate";
 import type { KeyStore } from "./keystore";
 import type { Owner } from "./owner";
 import type { Recovery } from "./recovery";
 import { Secrets } from "./secrets";
+import type { TrustState } from "./trust.svelte";
 
 /** `memory` is for programs that are no browser; where the promise gives `null` there can be no crypto. */
 export type CryptoPlace = (() => Promise<KeyStore | null>) | "memory";
@@ -22,12 +23,15 @@ export const ALGORITHM = { algorithm: "m.megolm.v1.aes-sha2" } as const;
 
 /** The file of the crypto is large, and lines break. */
 const ATTEMPTS = 4;
+/** When to look whether another session has told what it knows, ms after each other. */
+const SECRETS = [300, 700, 2000, 4000, 8000, 15_000];
 
 export class EncryptionState implements Encryption {
   readonly gate = new Gate();
   readonly secrets = new Secrets();
   #state = $state<Encryption["state"]>("starting");
   #recovery = $state<Encryption["recovery"]>("unknown");
+  #trust = $state.raw<TrustState | null>(null);
   #owner: Owner | null = null;
   #store: KeyStore | null = null;
   #waiters: { ready: () => void; never: (cause: Failure) => void }[] = [];
@@ -61,6 +65,10 @@ export class EncryptionState implements Encryption {
 
   get recovery(): Encryption["recovery"] {
     return this.#recovery;
+  }
+
+  get trust(): TrustState | null {
+    return this.#trust;
   }
 
   /** There is something to see: now it is the turn of the crypto. */
@@ -99,6 +107,16 @@ export class EncryptionState implements Encryption {
     return can ? [{ type: ENCRYPTION, state_key: "", content: ALGORITHM }] : [];
   }
 
+  /** Before somebody is invited: the keys of what they may read of what was said. */
+  async giveKeys(room: RoomId, user: UserId): Promise<void> {
+    if (this.#state === "ready") await (await import("./history")).giveKeys(this.core, room, user);
+  }
+
+  /** After an invite was accepted: the keys that came with it. */
+  async takeKeys(room: RoomId, inviter: UserId): Promise<void> {
+    if (this.#state === "ready") await (await import("./history")).takeKeys(this.core, room, inviter);
+  }
+
   setUp(): Promise<string> {
     return this.#recovering((recovery) => recovery.setUp());
   }
@@ -134,6 +152,9 @@ export class EncryptionState implements Encryption {
       const event = room.currentState.getStateEvents(ENCRYPTION, "");
       if (event) await backend.onCryptoEvent(room, event);
     }
+    // Before what devices were sent comes out of the gate: there may be a request among it.
+    const trust = await import("./trust.svelte").catch(() => null);
+    this.#trust = trust && new trust.TrustState(this.core, backend, () => void this.#recognised());
     await this.gate.open(backend);
     backend.onSyncCompleted({});
     this.#set("ready");
@@ -196,6 +217,17 @@ export class EncryptionState implements Encryption {
     } finally {
       this.#acting--;
       await this.#look();
+    }
+  }
+
+  /** Another session took this one for mine, or the other way round: what it knows of our keys comes by itself, a little later. */
+  async #recognised(): Promise<void> {
+    const knows = () => this.recovery !== "locked" && this.recovery !== "lost";
+    if (knows()) return;
+    for (const pause of SECRETS) {
+      await sleep(pause);
+      await this.#look();
+      if (knows()) return this.#recovering((recovery) => recovery.readBack()).catch(() => undefined);
     }
   }
 

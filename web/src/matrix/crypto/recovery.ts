@@ -49,7 +49,12 @@ export class Recovery {
         await crypto.checkKeyBackupAndEnable();
       }),
     );
-    // What is looked at is opened as it is needed; the rest comes by itself.
+    await this.readBack();
+  }
+
+  /** Reads all that is in the backup. What is looked at is opened as it is needed; the rest comes by itself. */
+  async readBack(): Promise<void> {
+    const { crypto } = this;
     if ((await crypto.getActiveSessionBackupVersion()) !== null) await crypto.restoreKeyBackup().catch((cause: unknown) => console.warn("The backup could not be read whole", cause));
   }
 

@@ -8,9 +8,11 @@ import type { MessageBody, Unreadable } from "../types";
 const REASONS: ReadonlyMap<string, Unreadable> = new Map([
   ["HISTORICAL_MESSAGE_NO_KEY_BACKUP", "before"],
   ["HISTORICAL_MESSAGE_BACKUP_UNCONFIGURED", "locked"],
+  ["HISTORICAL_MESSAGE_WORKING_BACKUP", "noBackup"],
   ["HISTORICAL_MESSAGE_USER_NOT_JOINED", "notMember"],
+  ["OLM_UNKNOWN_MESSAGE_INDEX", "later"],
   ["MEGOLM_KEY_WITHHELD", "withheld"],
-  ["MEGOLM_KEY_WITHHELD_FOR_UNVERIFIED_DEVICE", "withheld"],
+  ["MEGOLM_KEY_WITHHELD_FOR_UNVERIFIED_DEVICE", "unverified"],
   ["SENDER_IDENTITY_PREVIOUSLY_VERIFIED", "identity"],
 ]);
 

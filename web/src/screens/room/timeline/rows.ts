@@ -20,7 +20,7 @@ export interface MessageRow {
 const PAUSE = 5 * 60_000;
 
 /** Notices that never disappear in a fold: they change what one can do here. */
-const STANDS_ALONE = new Set(["upgraded", "encryption"]);
+const STANDS_ALONE = new Set(["upgraded", "encryption", "verification"]);
 
 /** Makes the rows; those that say the same as before stay the same objects, so that only what changed is drawn. */
 export class Rows {
