@@ -8,7 +8,7 @@ const folder = mkdtempSync(join(tmpdir(), "salon-parts-"));
 const report = join(folder, "report.json");
 const { status } = spawnSync("npx", ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...process.argv.slice(2)], {
   stdio: ["ignore", "inherit", "inherit"],
-  timeout: 300_000,
+  timeout: 900_000,
 });
 let [passed, failed] = [0, 0];
 try {

@@ -1,6 +1,7 @@
 // Two people with matrix-js-sdk's real crypto in an encrypted room; one of them on a new device, by the recovery key.
 
 import { deepStrictEqual as same, strictEqual as equal } from "node:assert";
+import { Bot } from "./bot.mjs";
 import { Person } from "./person.mjs";
 import { until } from "./wait.mjs";
 
@@ -30,7 +31,7 @@ async function begin(person) {
   return person.client.getCrypto();
 }
 
-export async function encryption({ step, server }) {
+export async function encryption({ step, server, python }) {
   const [ofFreya, ofNewFreya] = [callbacks(), callbacks()];
   let freya;
   let emil;
@@ -67,16 +68,37 @@ export async function encryption({ step, server }) {
     await until("Freya reads the answer", () => reads(freya, room, "for yours as well"));
   });
 
+  await step("a program with matrix-nio and vodozemac joins, and is understood as it understands", async () => {
+    const bot = new Bot(python);
+    const gustav = await bot.ask("register", { url: server.url, user: "gustav", password: PASSWORD, encrypted: true });
+    await bot.ask("start");
+    await emil.client.invite(room, gustav);
+    await until("the bot is invited", () => bot.invites.has(room));
+    await bot.ask("join", { room });
+    await until("Emil sees the bot's device", async () => {
+      return (await emilCrypto.getUserDeviceInfo([gustav], true)).get(gustav)?.size === 1;
+    });
+    await emil.send(room, "welcome, machine");
+    await until("the bot reads it", () => bot.live.some((event) => event.decrypted && event.body === "welcome, machine"));
+    await bot.ask("send", { room, body: "thank you, people" });
+    for (const person of [emil, freya]) {
+      await until(`${person.userId} reads the bot`, () => reads(person, room, "thank you, people"));
+    }
+    await freya.client.kick(room, gustav);
+    await until("the bot is out", () => bot.left.has(room));
+    bot.end();
+  });
+
   await step("a new device reads all of it by the recovery key, and Emil sees that it is hers", async () => {
-    await until("both sessions are in the backup", async () => {
+    await until("all three sessions are in the backup", async () => {
       // The SDK remembers what the server said first.
-      return (await freya.client.http.authedRequest("GET", "/room_keys/version")).count >= 2;
+      return (await freya.client.http.authedRequest("GET", "/room_keys/version")).count >= 3;
     });
     fresh = await Person.login(server.url, "freya", PASSWORD, { cryptoCallbacks: ofNewFreya.cryptoCallbacks });
     const crypto = await begin(fresh);
     await crypto.loadSessionBackupPrivateKeyFromSecretStorage();
     const { imported } = await crypto.restoreKeyBackup();
-    equal(imported, 2);
+    equal(imported, 3);
     await until("it reads the first message", () => reads(fresh, room, "for your eyes only"));
     await until("it reads the second", () => reads(fresh, room, "for yours as well"));
     await crypto.bootstrapCrossSigning({});

@@ -54,7 +54,7 @@ try {
   await conversation({ step, server, bot });
   await relations({ step, server });
   await media({ step, server, bot });
-  await encryption({ step, server });
+  await encryption({ step, server, python });
 } catch (error) {
   failed = Math.max(failed, 1);
   say(error, `\nThe server's last words:\n${server.lastWords()}`);

@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import sys
+import tempfile
 from base64 import b64decode, b64encode
 
 from nio import AsyncClient, AsyncClientConfig, ErrorResponse, SyncResponse, TypingNoticeEvent
@@ -38,11 +39,15 @@ class Bot:
         self.client = None
         self.sync = None
 
-    async def register(self, url, user, password):
-        self.client = AsyncClient(url, user, config=AsyncClientConfig(encryption_enabled=False))
+    async def register(self, url, user, password, encrypted=False):
+        store = tempfile.mkdtemp() if encrypted else ""
+        self.client = AsyncClient(url, user, store_path=store, config=AsyncClientConfig(encryption_enabled=encrypted))
         self.client.add_response_callback(self.synced, SyncResponse)
         self.client.add_ephemeral_callback(self.typed, TypingNoticeEvent)
-        return good(await self.client.register(user, password, device_name="bot")).user_id
+        made = good(await self.client.register(user, password, device_name="bot"))
+        if encrypted:
+            self.client.load_store()
+        return made.user_id
 
     async def start(self):
         self.sync = asyncio.create_task(self.sync_on())
@@ -70,7 +75,8 @@ class Bot:
             source = event.source
             keys = ("event_id", "sender", "type", "redacts")
             content = source.get("content", {})
-            tell(live={"room": room, "body": content.get("body"), **{key: source.get(key) for key in keys}})
+            said = {"body": content.get("body"), "decrypted": event.decrypted}
+            tell(live={"room": room, **said, **{key: source.get(key) for key in keys}})
 
     async def typed(self, room, event):
         tell(typing={"room": room.room_id, "users": event.users})
@@ -89,7 +95,8 @@ class Bot:
 
     async def send(self, room, body):
         content = {"msgtype": "m.text", "body": body}
-        return good(await self.client.room_send(room, "m.room.message", content)).event_id
+        sent = await self.client.room_send(room, "m.room.message", content, ignore_unverified_devices=True)
+        return good(sent).event_id
 
     async def read(self, room, event):
         good(await self.client.room_read_markers(room, event, event))
