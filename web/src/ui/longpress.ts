@@ -5,7 +5,8 @@ const REST = 450;
 /** A finger that moves farther scrolls. */
 const SLIP = 10;
 
-export function longPress(open: (target: Element, at: { x: number; y: number }) => void): Attachment<HTMLElement> {
+/** `open` says whether there was something to open. */
+export function longPress(open: (target: Element, at: { x: number; y: number }) => boolean): Attachment<HTMLElement> {
   return (element) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let from = { x: 0, y: 0 };
@@ -14,13 +15,12 @@ export function longPress(open: (target: Element, at: { x: number; y: number }) 
     const down = (event: PointerEvent) => {
       cancel();
       opened = false;
-      if (event.pointerType !== "touch" || !event.isPrimary) return;
+      if (event.pointerType === "mouse" || !event.isPrimary) return;
       from = { x: event.clientX, y: event.clientY };
       const target = event.target as Element;
       timer = setTimeout(() => {
-        opened = true;
-        navigator.vibrate?.(10);
-        open(target, from);
+        opened = open(target, from);
+        if (opened) navigator.vibrate?.(10);
       }, REST);
     };
     const move = (event: PointerEvent) => {
