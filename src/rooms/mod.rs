@@ -81,6 +81,8 @@ use crate::{
 
 /// Messages to devices that are remembered.
 const MAX_HEARD: usize = 20_000;
+/// Invites that wait to be pushed.
+const MAX_UNTOLD: usize = 1_024;
 /// Servers of which it is remembered which rooms are shared with them.
 const MAX_SHARED: usize = 1_000;
 
@@ -98,6 +100,8 @@ pub struct Rooms {
     ingest: Flights<RoomNum>,
     /// Messages to devices that other servers have sent, so that one that comes again is known.
     heard: Cache<(OwnedServerName, String), ()>,
+    /// Tells of invites by other servers.
+    invited: tokio::sync::broadcast::Sender<remote::Invited>,
     /// The rooms that are shared with a server, for a moment.
     shared: Cache<OwnedServerName, (u64, Arc<Vec<RoomNum>>)>,
     /// What other servers have told of rooms that this one is not in.
@@ -139,6 +143,7 @@ impl Rooms {
             keyring,
             ingest: Flights::default(),
             heard: Cache::new(MAX_HEARD),
+            invited: tokio::sync::broadcast::Sender::new(MAX_UNTOLD),
             shared: Cache::new(MAX_SHARED),
             told: Arc::default(),
             trie_key,

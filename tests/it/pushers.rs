@@ -22,14 +22,14 @@ enum Mood {
 
 /// A push gateway that notes what it is sent.
 #[derive(Clone, Default)]
-struct Gateway {
+pub struct Gateway {
     port: u16,
     moods: Arc<Mutex<VecDeque<Mood>>>,
     heard: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Gateway {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         Self::on(0).await
     }
 
@@ -46,7 +46,7 @@ impl Gateway {
     }
 
     /// The first notification of an event that says `body`, once it is there, and how many were heard before it.
-    async fn hears(&self, fits: impl Fn(&Value) -> bool) -> Value {
+    pub async fn hears(&self, fits: impl Fn(&Value) -> bool) -> Value {
         for _ in 0..1_000 {
             if let Some(found) = self.heard.lock().unwrap().iter().find(|heard| fits(heard)) {
                 return found.clone();
@@ -65,7 +65,7 @@ impl Gateway {
         heard.iter().filter_map(|heard| heard["content"]["body"].as_str().map(str::to_owned)).collect()
     }
 
-    fn pusher(&self, pushkey: &str, data: Value) -> Value {
+    pub fn pusher(&self, pushkey: &str, data: Value) -> Value {
         let mut pusher = json!({
             "app_id": "org.example.app", "pushkey": pushkey, "kind": "http", "app_display_name": "App",
             "device_display_name": "Phone", "lang": "fr", "data": data,

@@ -1,14 +1,19 @@
 //! What a gateway is told (push gateway API, "Notify a push gateway about an event").
 
-use ruma::push::{Action, Tweak};
+use ruma::{
+    RoomId, UserId,
+    push::{Action, Tweak},
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
+use super::invite::Invite;
 use crate::{
     app::App,
     error::{Error, Result},
+    event::StoredEvent,
     ids::UserNum,
-    rooms::{happening::Happening, view::RoomView},
+    rooms::{happening::Happening, remote::Invited, view::RoomView},
     store::Snapshot,
     users::Pusher,
 };
@@ -22,9 +27,26 @@ pub(super) fn of_event(
 ) -> Result<Vec<u8>> {
     let view = &happening.view;
     let event = view.event(happening.number)?;
+    let names = Names::read(view, &event.sender())?;
+    let (room_id, user_id) = (app.store.room_id(view.room())?, app.store.user_id(user)?);
+    notification(pusher, (&event, &room_id, &user_id), names, (actions, unread))
+}
+
+/// The body that tells of an invite to a room that this server is not in.
+pub(super) fn of_invite(app: &App, pusher: &Pusher, invite: &Invite, unread: u64) -> Result<Vec<u8>> {
+    let Invited { event, room_id, user, .. } = &invite.invited;
+    notification(pusher, (event, room_id, &app.store.user_id(*user)?), invite.names(), (&invite.actions, unread))
+}
+
+fn notification(
+    pusher: &Pusher,
+    (event, room_id, user_id): (&StoredEvent, &RoomId, &UserId),
+    names: Names,
+    (actions, unread): (&[Action], u64),
+) -> Result<Vec<u8>> {
     let mut notification = json!({
         "event_id": event.event_id(),
-        "room_id": app.store.room_id(view.room())?,
+        "room_id": room_id,
         "counts": counts(unread),
         "prio": if is_loud(actions) { "high" } else { "low" },
         "devices": [device(pusher, actions)],
@@ -34,10 +56,9 @@ pub(super) fn of_event(
         notification["content"] = serde_json::to_value(content).map_err(Error::internal)?;
         notification["type"] = event.event_type().into();
         notification["sender"] = event.sender().into();
-        if event.state_key().is_some_and(|key| app.store.user_id(user).is_ok_and(|user_id| user_id.as_str() == key)) {
+        if event.state_key().is_some_and(|key| user_id.as_str() == key) {
             notification["user_is_target"] = true.into();
         }
-        let names = Names::read(view, &event.sender())?;
         let names = [("sender_display_name", names.sender), ("room_name", names.room), ("room_alias", names.alias)];
         for (field, name) in names {
             if let Some(name) = name {
@@ -82,10 +103,10 @@ fn is_loud(actions: &[Action]) -> bool {
 }
 
 /// What people call the sender and the room.
-struct Names {
-    sender: Option<String>,
-    room: Option<String>,
-    alias: Option<String>,
+pub(super) struct Names {
+    pub sender: Option<String>,
+    pub room: Option<String>,
+    pub alias: Option<String>,
 }
 
 #[derive(Default, Deserialize)]

@@ -5,12 +5,14 @@
 
 mod badge;
 mod body;
+mod invite;
 mod queue;
 
 use std::{collections::HashMap, sync::Arc};
 
 use self::{
     badge::Badges,
+    invite::Invite,
     queue::{Item, Queues, What},
 };
 use crate::{
@@ -18,7 +20,7 @@ use crate::{
     error::{Error, Result},
     ids::{EventNum, Position, RoomNum, UserNum},
     net::HttpClient,
-    rooms::view::own_rooms,
+    rooms::{remote::Invited, view::own_rooms},
     store::{Follower, LogEntry},
     users::Pusher,
 };
@@ -33,6 +35,7 @@ pub async fn follow(app: Arc<App>) -> Result<()> {
     let client = HttpClient::new(app.config.push.allow_private_addresses).map_err(Error::internal)?;
     let queues = Queues::new(app.clone(), client);
     let mut push = Push::new(&app, queues.clone())?;
+    let mut invites = app.rooms.invites();
     loop {
         tokio::select! {
             entries = follower.next() => {
@@ -44,6 +47,11 @@ pub async fn follow(app: Arc<App>) -> Result<()> {
                 }
             }
             () = queues.progress.settled_some() => {}
+            Ok(invited) = invites.recv() => {
+                if let Err(error) = push.tell_invite(invited) {
+                    tracing::error!(%error, "an invite was not pushed");
+                }
+            }
         }
         queues.progress.keep(&follower, &mut kept);
     }
@@ -108,6 +116,18 @@ impl<'a> Push<'a> {
         }
         // Whoever writes has read.
         self.tell_badge(position, happening.sender())
+    }
+
+    /// Queues what the pushers of a user are to be told of an invite to a room that this server is not in.
+    fn tell_invite(&mut self, invited: Invited) -> Result<()> {
+        let (user, position) = (invited.user, invited.position);
+        // They may have come with an entry of the log that is yet to be read.
+        self.look_up(user)?;
+        let Some(pushers) = self.users.get(&user) else { return Ok(()) };
+        if let Some(invite) = Invite::to_tell(self.app, invited)? {
+            self.queue(user, pushers, position, &What::Invite(invite));
+        }
+        Ok(())
     }
 
     /// Queues the number of what a user has not read, if it has become less than their pushers know.

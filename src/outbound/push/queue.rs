@@ -11,7 +11,7 @@ use ruma::push::Action;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::{badge::Badges, body};
+use super::{badge::Badges, body, invite::Invite};
 use crate::{
     app::App,
     error::Result,
@@ -40,6 +40,8 @@ pub(super) type Target = (UserNum, String, String);
 pub(super) enum What {
     /// An event, and how.
     Event { room: RoomNum, number: EventNum, actions: Arc<[Action]> },
+    /// An invite to a room that this server is not in.
+    Invite(Arc<Invite>),
     /// How much is not read.
     Badge,
 }
@@ -98,7 +100,7 @@ impl Queues {
         // One number is enough, the newest; and what is too much is given up.
         let surplus = match item.what {
             What::Badge => queue.iter().skip(1).position(|other| matches!(other.what, What::Badge)).map(|at| at + 1),
-            What::Event { .. } => (queue.len() >= MAX_WAITING).then_some(1),
+            What::Event { .. } | What::Invite(_) => (queue.len() >= MAX_WAITING).then_some(1),
         };
         let given_up = surplus.and_then(|at| queue.remove(at));
         queue.push_back(item);
@@ -181,8 +183,11 @@ impl Queues {
     /// What to tell; `None` if there is nothing to tell any more.
     fn body(&self, user: UserNum, pusher: &Pusher, item: &Item) -> Result<Option<Vec<u8>>> {
         let unread = self.badges.tell(&self.app, user)?;
-        let What::Event { room, number, actions } = &item.what else {
-            return body::of_badge(pusher, unread).map(Some);
+        let (room, number, actions) = match &item.what {
+            What::Event { room, number, actions } => (room, number, actions),
+            What::Invite(invite) if !invite.waits(&self.app)? => return Ok(None),
+            What::Invite(invite) => return body::of_invite(&self.app, pusher, invite, unread).map(Some),
+            What::Badge => return body::of_badge(pusher, unread).map(Some),
         };
         let snapshot = self.app.store.snapshot();
         match self.app.rooms.happening(&snapshot, (*room, *number))? {

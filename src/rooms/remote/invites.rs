@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use ruma::{
-    CanonicalJsonObject, CanonicalJsonValue, EventId, RoomId, RoomVersionId, ServerName, UserId, signatures::sign_event,
+    CanonicalJsonObject, CanonicalJsonValue, EventId, OwnedRoomId, RoomId, RoomVersionId, ServerName, UserId,
+    signatures::sign_event,
 };
 use serde::Deserialize;
+use tokio::sync::broadcast;
 
 use crate::{
     error::{Error, Result},
-    event::{self, Pdu},
-    ids::{RoomNum, UserNum},
+    event::{self, Pdu, StoredEvent},
+    ids::{Position, RoomNum, UserNum},
     net::{Ask, PeerError, segment},
     rooms::{
         NewEvent, RoomGuard, Rooms,
@@ -29,6 +31,23 @@ const MAX_WAITING: usize = 1_000;
 /// Events that tell of the room, at the most, and bytes of all of them.
 const MAX_TELLING: (usize, usize) = (50, 256 << 10);
 
+/// A user here was invited to a room that this server is not in.
+#[derive(Clone, Debug)]
+pub struct Invited {
+    /// Where that was published.
+    pub position: Position,
+    /// The user.
+    pub user: UserNum,
+    /// The room.
+    pub room: RoomNum,
+    /// Its ID.
+    pub room_id: OwnedRoomId,
+    /// The invite.
+    pub event: StoredEvent,
+    /// The stripped state, a JSON array.
+    pub told: Vec<u8>,
+}
+
 /// An invite of another server's user for one here.
 pub struct Invitation<'a> {
     /// The server.
@@ -46,6 +65,11 @@ pub struct Invitation<'a> {
 }
 
 impl Rooms {
+    /// Tells of invites by other servers from now on.
+    pub fn invites(&self) -> broadcast::Receiver<Invited> {
+        self.invited.subscribe()
+    }
+
     /// Takes an invite for a user here, and returns it with our signature.
     ///
     /// # Errors
@@ -78,7 +102,11 @@ impl Rooms {
         } else {
             let told = invitation.told(&pdu, rules)?;
             let _turn = self.ingest.turn(room).await;
-            self.note_own(room, user, Membership::Invite, Some(told))?.durable().await?;
+            let ticket = self.note_own(room, user, Membership::Invite, Some(told.clone()))?;
+            let position = ticket.durable().await?;
+            let room_id = invitation.room_id.to_owned();
+            // Nobody may be listening.
+            let _ = self.invited.send(Invited { position, user, room, room_id, event: StoredEvent::from(&*pdu), told });
         }
         Ok(invitation.object)
     }

@@ -22,7 +22,7 @@ pub use self::{
     accept::{Accepted, Submission},
     answers::RoomEvents,
     exchange::{Exchange, Pending},
-    invites::Invitation,
+    invites::{Invitation, Invited},
     join::JoinTarget,
     moments::Moment,
     spaces::SpaceAndChildren,

@@ -124,6 +124,26 @@ async fn an_invite_that_is_taken_back_is_gone() {
 }
 
 #[tokio::test]
+async fn an_invite_of_another_server_is_pushed() {
+    let mut federation = Federation::of(&["a.test", "b.test"]).await;
+    let a = federation.server("a.test").await;
+    let builder = federation.builder("b.test").config(|config| config.push.allow_private_addresses = true);
+    let mut b = builder.start().await;
+    let (alice, bob) = (a.register("alice").await, b.register("bob").await);
+    alice.put("/v3/profile/@alice:a.test/displayname", json!({ "displayname": "Alice" })).await.ok();
+    let gateway = crate::pushers::Gateway::start().await;
+    bob.post("/v3/pushers/set", gateway.pusher("key", json!({}))).await.ok();
+    let body = json!({ "preset": "private_chat", "name": "Two", "invite": ["@bob:b.test"] });
+    let room = alice.post("/v3/createRoom", body).await.ok()["room_id"].clone();
+    let pushed = gateway.hears(|heard| heard["room_id"] == room).await;
+    assert_eq!((&pushed["type"], &pushed["sender"]), (&json!("m.room.member"), &json!("@alice:a.test")));
+    assert_eq!((&pushed["user_is_target"], &pushed["content"]["membership"]), (&json!(true), &json!("invite")));
+    assert_eq!((&pushed["room_name"], &pushed["sender_display_name"]), (&json!("Two"), &json!("Alice")));
+    assert!(pushed["event_id"].is_string(), "{pushed}");
+    b.stop_whole().await;
+}
+
+#[tokio::test]
 async fn an_invite_can_be_declined_when_its_server_is_gone() {
     let (mut a, b) = two().await;
     let (alice, bob) = (a.register("alice").await, b.register("bob").await);
