@@ -11,7 +11,7 @@ use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedServerName, ServerName}
 use serde::de::DeserializeOwned;
 
 use super::{
-    extract::{parse_json, read_body},
+    extract::{discard, parse_json, read_body},
     limits::MAX_SIGNED_BODY,
 };
 use crate::{
@@ -43,7 +43,13 @@ impl FromRequest<Arc<App>> for Signed {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self> {
         let (parts, body) = request.into_parts();
-        let signatures = signatures(&parts.headers)?;
+        let (origin, signatures) = match claims(app, &parts.headers) {
+            Ok(claims) => claims,
+            Err(error) => {
+                discard(body);
+                return Err(error);
+            }
+        };
         let body = read_body(Request::from_parts(parts.clone(), body), MAX_SIGNED_BODY).await?;
         let content: Option<CanonicalJsonObject> = match &*body {
             [] => None,
@@ -52,12 +58,6 @@ impl FromRequest<Arc<App>> for Signed {
         let content = content.map(|content| CanonicalJsonValue::Object(content).to_string());
         // The names that the request was routed by, such as a proxy's, don't count.
         let uri = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let Some(origin) = signatures.first().map(|signature| signature.origin.clone()) else {
-            return Err(unauthorized("The request is not signed."));
-        };
-        if !app.peers.allows(&origin) {
-            return Err(Error::forbidden("This server does not deal with yours."));
-        }
         for signature in signatures {
             if signature.origin != origin {
                 return Err(unauthorized("The request is signed by more than one server."));
@@ -93,6 +93,17 @@ struct Signature {
     destination: Option<OwnedServerName>,
     key: String,
     signature: String,
+}
+
+/// Who says to have signed a request, which is looked at before its body is read.
+fn claims(app: &App, headers: &HeaderMap) -> Result<(OwnedServerName, Vec<Signature>)> {
+    let signatures = signatures(headers)?;
+    let origin = signatures.first().map(|signature| signature.origin.clone());
+    let origin = origin.ok_or_else(|| unauthorized("The request is not signed."))?;
+    if !app.peers.allows(&origin) {
+        return Err(Error::forbidden("This server does not deal with yours."));
+    }
+    Ok((origin, signatures))
 }
 
 fn signatures(headers: &HeaderMap) -> Result<Vec<Signature>> {

@@ -152,7 +152,8 @@ impl Media {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let row = self.row(server, media_id)?;
+        let here = server == self.server_name;
+        let row = here.then(|| self.row(server, media_id)).transpose()?.ok_or_else(no_media)?;
         if row.owner != owner {
             return Err(Error::forbidden("Somebody else has announced this upload."));
         }

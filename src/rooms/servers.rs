@@ -41,7 +41,11 @@ impl ServerChanges {
         }
         let counted = changes.into_iter().filter(|(_, change)| *change != 0).map(|(server, change)| {
             let known: u64 = guard.with_view(|view| view.joined_of(&server))?;
-            Ok((server, known.saturating_add_signed(change)))
+            let joined = known.saturating_add_signed(change);
+            if known == 0 || joined == 0 {
+                guard.rooms.shared.remove(&server);
+            }
+            Ok((server, joined))
         });
         Ok(Self(counted.collect::<Result<_, ViewError>>()?))
     }

@@ -24,8 +24,8 @@ const TYPING: Duration = Duration::from_secs(30);
 const MAX_RECEIPTS: usize = 200;
 /// Users of whom one EDU tells whether they are there.
 const MAX_PRESENCES: usize = 100;
-/// How long it holds which rooms are shared with a server, ms.
-const SHARED_HOLDS_MS: u64 = 15_000;
+/// How long it holds which rooms are shared with a server, ms, unless it comes into one or leaves one.
+const SHARED_HOLDS_MS: u64 = 60_000;
 
 #[derive(Deserialize)]
 struct TypingContent {

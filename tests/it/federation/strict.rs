@@ -49,6 +49,9 @@ async fn nothing_of_a_room_is_told_without_a_signature() {
         let unsigned = if method == Method::GET { unsigned } else { unsigned.json(&json!({})) };
         Answer::to(unsigned).await.refused(401, "M_UNAUTHORIZED");
     }
+    // Whatever the body is: nobody reads it.
+    let odd = a.anonymous().request(Method::PUT, "/_matrix/federation/v1/send/1").body("no JSON");
+    Answer::to(odd).await.refused(401, "M_UNAUTHORIZED");
 }
 
 #[tokio::test]
