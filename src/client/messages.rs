@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use ruma::{OwnedEventId, OwnedRoomId};
+use serde_json::{Map, Value};
 
 use super::delayed::{DelayQuery, delay};
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     error::Result,
     http::{
         answer::RawJson,
-        extract::{Params, QueryParams, RawBody, text},
+        extract::{Params, QueryParams, RawBody, parse_json, text},
     },
     json::ObjectWriter,
     rooms::{
@@ -43,10 +44,18 @@ pub async fn redact(
     State(app): State<Arc<App>>,
     session: Session,
     Params((room_id, target, transaction_id)): Params<(OwnedRoomId, OwnedEventId, String)>,
+    QueryParams(later): QueryParams<DelayQuery>,
     RawBody(body): RawBody,
 ) -> Result<RawJson> {
     // Clients leave the body out where they have no reason to give.
     let content = if body.is_empty() { "{}" } else { text(&body)? };
+    if let Some(delay_ms) = later.delay_ms {
+        let mut content: Map<String, Value> = parse_json(content.as_bytes())?;
+        content.insert("redacts".to_owned(), target.as_str().into());
+        let (event_type, content) = ("m.room.redaction".to_owned(), Value::Object(content).to_string());
+        let event = DelayedEvent { room_id, event_type, state_key: None, content };
+        return delay(&app, &session, NewDelayed { event, delay_ms, transaction: transaction_id }).await;
+    }
     let new = NewRedaction { room_id, target, content, transaction_id };
     Ok(sent(app.rooms.redact(&session, new).await?))
 }

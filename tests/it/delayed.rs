@@ -120,6 +120,20 @@ async fn state_is_sent_at_once_or_never_as_somebody_says() {
     assert!(finished(&alice, &ban).await["event_id"].is_string());
     bob.put(&room.path("/send/m.room.message/1"), json!({ "body": "x" })).await.refused(403, "M_FORBIDDEN");
 
+    // A message that is to vanish later.
+    let message = room.say(&alice, "1", "read this soon").await;
+    let path = room.path(&format!("/redact/{}/1?org.matrix.msc4140.delay=600000", encode(&message)));
+    let vanish =
+        alice.put(&path, json!({ "reason": "as promised" })).await.ok()["delay_id"].as_str().unwrap().to_owned();
+    let message = room.path(&format!("/event/{}", encode(&message)));
+    assert_eq!(alice.get(&message).await.ok()["content"]["body"], "read this soon");
+    manage(&alice, &vanish, "send").await.ok();
+    let redacted = alice.get(&message).await.ok();
+    assert_eq!(
+        (&redacted["content"], &redacted["unsigned"]["redacted_because"]["content"]["reason"]),
+        (&json!({}), &json!("as promised"))
+    );
+
     manage(&alice, "delayed_1_nothing", "send").await.refused(404, "M_NOT_FOUND");
     manage(&alice, "nothing", "send").await.refused(404, "M_NOT_FOUND");
     manage(&alice, &left, "explode").await.refused(400, "M_INVALID_PARAM");
