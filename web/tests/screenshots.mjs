@@ -106,6 +106,8 @@ async function webp(png) {
 
 for (const [size, colorScheme, locale] of LOOKS) {
   const { page, context } = await open(browser, salon, { size, colorScheme, locale });
+  // Who has a browser for a while has answered the question about recovery keys, one way or another.
+  await context.addInitScript(() => localStorage.setItem("salon.recovery.later", String(Date.now() + 86_400_000)));
   const shoot = async (name) => {
     await page.waitForTimeout(SETTLED_MS);
     await writeFile(`${folder}${name}-${size}-${colorScheme}.webp`, await webp(await page.screenshot()));
