@@ -1,31 +1,12 @@
-import { afterAll, describe, expect, inject, it } from "vitest";
-import { openMatrix } from "../src/matrix";
-import type { Matrix, MessageItem, Room } from "../src/matrix/types";
-import { closeAll, PASSWORD, somebody, until, type Somebody } from "./people";
+import { afterAll, describe, expect, it } from "vitest";
+import type { MessageItem, Room } from "../src/matrix/types";
+import { closeAll, device, PASSWORD, somebody, until } from "./people";
 
-const open: Matrix[] = [];
-afterAll(() => {
-  closeAll();
-  for (const matrix of open) matrix.stop();
-});
+afterAll(closeAll);
 
 const plain = (text: string) => ({ text, html: null, mentions: [], mentionsRoom: false, replyTo: null });
 const messages = (room: Room) => room.timeline.items.filter((item): item is MessageItem => item.kind === "message");
 const texts = (room: Room) => messages(room).map((item) => ("text" in item.body ? item.body.text : item.body.type));
-
-/** The same person on a new device, with keys of its own. */
-async function device(person: Somebody): Promise<Matrix> {
-  const baseUrl = inject("baseUrl");
-  const answer = await fetch(`${baseUrl}/_matrix/client/v3/login`, {
-    method: "POST",
-    body: JSON.stringify({ type: "m.login.password", identifier: { type: "m.id.user", user: person.id }, password: PASSWORD }),
-  });
-  const session = (await answer.json()) as { user_id: string; device_id: string; access_token: string };
-  const matrix = await openMatrix({ userId: session.user_id, deviceId: session.device_id, accessToken: session.access_token }, { baseUrl, crypto: "memory" });
-  open.push(matrix);
-  await until(() => matrix.rooms.ready && matrix.encryption.state === "ready" && matrix.encryption.recovery !== "unknown");
-  return matrix;
-}
 
 describe("two people in an encrypted room", () => {
   it("talk, and read it all again on a new device", async () => {

@@ -66,6 +66,20 @@ export async function somebody(name: string): Promise<Somebody> {
   return { id: session.userId, session, matrix: await again(), ask, cut, again };
 }
 
+/** The same person on a new device, with keys of its own. */
+export async function device(person: Somebody): Promise<Matrix> {
+  const baseUrl = inject("baseUrl");
+  const answer = await fetch(`${baseUrl}/_matrix/client/v3/login`, {
+    method: "POST",
+    body: JSON.stringify({ type: "m.login.password", identifier: { type: "m.id.user", user: person.id }, password: PASSWORD }),
+  });
+  const session = (await answer.json()) as { user_id: string; device_id: string; access_token: string };
+  const matrix = await openMatrix({ userId: session.user_id, deviceId: session.device_id, accessToken: session.access_token }, { baseUrl, crypto: "memory" });
+  open.push(matrix);
+  await until(() => matrix.rooms.ready && matrix.encryption.state === "ready" && matrix.encryption.recovery !== "unknown");
+  return matrix;
+}
+
 /** Lets go of all sessions that were opened. */
 export function closeAll(): void {
   for (const matrix of open.splice(0)) matrix.stop();

@@ -1,14 +1,18 @@
 /** What is worth a sound or a window, by the push rules. */
 import { ClientEvent } from "matrix-js-sdk/lib/client";
 import { RoomEvent, type Room as SdkRoom } from "matrix-js-sdk/lib/models/room";
-import type { MatrixEvent } from "matrix-js-sdk/lib/models/event";
+import { MatrixEventEvent, type MatrixEvent } from "matrix-js-sdk/lib/models/event";
 import { Part } from "./batch";
 import { path, type Core } from "./core";
+import { sleep } from "./errors";
 import { changesForDefault, defaultLevel } from "./pushrules";
 import type { Notifications, MessageItem, Room } from "./types";
 
 /** After an outage, what is older than this is shown as unread but rings no bell, ms. */
 const FRESH = 5 * 60_000;
+
+/** So long a notification waits for the key of what it is about, ms. */
+const KEY_COMES = 5000;
 
 type Listener = (room: Room, item: MessageItem, sound: boolean) => void;
 type Level = Notifications["level"];
@@ -65,13 +69,20 @@ export class NotificationsState implements Notifications {
     void this.#judge(event, sdk);
   };
 
-  /** What is encrypted can be judged once it is read. */
+  /** What is encrypted can be judged once it is read: the crypto may still load, and a key be a moment behind its message. */
   async #judge(event: MatrixEvent, sdk: SdkRoom): Promise<void> {
-    if (event.isEncrypted()) await this.core.client.decryptEventIfNeeded(event);
+    if (event.isEncrypted()) await Promise.race([this.#read(event), sleep(KEY_COMES)]);
     const actions = this.core.client.getPushActionsForEvent(event, event.isEncrypted());
     if (!actions?.notify) return;
     const sound = !!actions.tweaks?.sound;
     this.core.batch.once(() => this.#tell(sdk.roomId, event, sound));
+  }
+
+  async #read(event: MatrixEvent): Promise<void> {
+    await this.core.encryption.whenReady().catch(() => undefined);
+    await this.core.client.decryptEventIfNeeded(event);
+    if (!event.isDecryptionFailure()) return;
+    await new Promise<void>((resolve) => event.once(MatrixEventEvent.Decrypted, () => resolve()));
   }
 
   #tell(id: string, event: MatrixEvent, sound: boolean): void {
