@@ -77,6 +77,9 @@ fn tell(app: &App, queues: &Arc<Queues>, position: Position, (room, number): (Ro
         return Ok(());
     }
     let meta = view.meta(number)?;
+    if meta.is_visible() && meta.place == Place::Live && meta.after != meta.before {
+        presence::greet(app, queues, &view, (&view.event(number)?, &meta))?;
+    }
     let sender = app.store.user_id(meta.sender)?;
     if !meta.is_visible() || meta.place != Place::Live || !(app.users.is_local(&sender) || meta.vouched) {
         return Ok(());

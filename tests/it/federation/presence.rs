@@ -58,6 +58,23 @@ async fn who_shares_a_room_sees_who_is_there_elsewhere() {
 }
 
 #[tokio::test]
+async fn who_joins_sees_who_is_there_and_is_seen() {
+    let mut federation = Federation::of(&["a.test", "b.test"]).await;
+    let (a, b) = (federation.server("a.test").await, federation.server("b.test").await);
+    let (alice, bob) = (a.register("alice").await, b.register("bob").await);
+    let room = TestRoom::public(&a, &alice).await;
+    let status = |text: &str| json!({ "presence": "online", "status_msg": text });
+    alice.put("/v3/presence/@alice:a.test/status", status("here")).await.ok();
+    bob.put("/v3/presence/@bob:b.test/status", status("there")).await.ok();
+    // What changed has been told, as far as there was anybody to tell.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    join_via(&bob, &room, "a.test").await;
+    let alices = until("bob sees alice", async || seen(&bob, "@alice:a.test").await).await;
+    let bobs = until("alice sees bob", async || seen(&alice, "@bob:b.test").await).await;
+    assert_eq!((&alices["status_msg"], &bobs["status_msg"]), (&json!("here"), &json!("there")));
+}
+
+#[tokio::test]
 async fn nobody_is_there_in_anothers_word() {
     let (_a, alice, member) = room_with(Router::new()).await;
     let update = |user: &str| json!({ "user_id": user, "presence": "online", "last_active_ago": 5 });
