@@ -4,6 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { refused, until } from "../js/wait.mjs";
 import { Person, within } from "./person.mjs";
 
+/// A picture of one pixel.
+const DOT =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
 let people = 0;
 
 /// Anna lives on the first server, Bela on the second.
@@ -226,6 +230,47 @@ export const stories = {
     const claimed = await bela.post("v3/keys/claim", claim);
     const key = claimed.one_time_keys[anna.id]?.[anna.device]?.["curve25519:AAAA"];
     if (key !== "C".repeat(43)) throw new Error(JSON.stringify(claimed));
+  }),
+
+  "somebody knocks, and is let in": bothWays(async (first, second) => {
+    const [anna, bela] = await two(first, second);
+    const room = await anna.create({
+      name: "Behind a door",
+      initial_state: [{ type: "m.room.join_rules", state_key: "", content: { join_rule: "knock" } }],
+    });
+    await anna.sync();
+    await bela.post(`v3/knock/${encodeURIComponent(room)}?via=${first.name}`, { reason: "it's me" });
+    await anna.seesMember(room, bela, "knock");
+    await anna.invite(room, bela);
+    await bela.isInvited(room);
+    await bela.join(room);
+    await anna.seesMember(room, bela, "join");
+  }),
+
+  "who is online is told": bothWays(async (first, second) => {
+    const [anna, bela] = await two(first, second);
+    await shared(anna, bela);
+    await anna.put(`v3/presence/${encodeURIComponent(anna.id)}/status`, { presence: "online", status_msg: "at the lake" });
+    await bela.wait("Anna's presence", () => bela.presence.get(anna.id)?.status_msg === "at the lake");
+  }),
+
+  "pictures come from the other server": bothWays(async (first, second) => {
+    const [anna, bela] = await two(first, second);
+    const bytes = Buffer.from(DOT, "base64");
+    const upload = await fetch(`${first.url}/_matrix/media/v3/upload?filename=dot.png`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${anna.token}`, "content-type": "image/png" },
+      body: bytes,
+    });
+    const { content_uri: uri } = await upload.json();
+    const headers = { authorization: `Bearer ${bela.token}` };
+    const from = (kind, rest = "") =>
+      fetch(`${second.url}/_matrix/client/v1/media/${kind}/${uri.slice("mxc://".length)}${rest}`, { headers });
+    const whole = await from("download");
+    if (!whole.ok || !Buffer.from(await whole.arrayBuffer()).equals(bytes)) throw new Error(`download: ${whole.status}`);
+    if (whole.headers.get("content-type") !== "image/png") throw new Error(`a ${whole.headers.get("content-type")}`);
+    const small = await from("thumbnail", "?width=32&height=32&method=scale");
+    if (!small.ok) throw new Error(`thumbnail: ${small.status} ${await small.text()}`);
   }),
 
   "a room is upgraded, and both move": bothWays(async (first, second) => {
