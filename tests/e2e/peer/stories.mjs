@@ -250,7 +250,8 @@ export const stories = {
   "who is online is told": bothWays(async (first, second) => {
     const [anna, bela] = await two(first, second);
     await shared(anna, bela);
-    await anna.put(`v3/presence/${encodeURIComponent(anna.id)}/status`, { presence: "online", status_msg: "at the lake" });
+    const status = { presence: "online", status_msg: "at the lake" };
+    await anna.put(`v3/presence/${encodeURIComponent(anna.id)}/status`, status);
     await bela.wait("Anna's presence", () => bela.presence.get(anna.id)?.status_msg === "at the lake");
   }),
 
@@ -267,7 +268,8 @@ export const stories = {
     const from = (kind, rest = "") =>
       fetch(`${second.url}/_matrix/client/v1/media/${kind}/${uri.slice("mxc://".length)}${rest}`, { headers });
     const whole = await from("download");
-    if (!whole.ok || !Buffer.from(await whole.arrayBuffer()).equals(bytes)) throw new Error(`download: ${whole.status}`);
+    const came = Buffer.from(await whole.arrayBuffer());
+    if (!whole.ok || !came.equals(bytes)) throw new Error(`download: ${whole.status}`);
     if (whole.headers.get("content-type") !== "image/png") throw new Error(`a ${whole.headers.get("content-type")}`);
     const small = await from("thumbnail", "?width=32&height=32&method=scale");
     if (!small.ok) throw new Error(`thumbnail: ${small.status} ${await small.text()}`);
