@@ -71,14 +71,15 @@ async fn what_comes_while_a_server_catches_up_outlives_a_crash() {
     member.send("back", vec![]).await.unwrap();
     until("it is told what it missed", async || (inbox.lock().unwrap().began > 0).then_some(())).await;
     room.say(&alice, "2", "meanwhile").await;
+    // Another server is served, so that it is noted how far all are.
+    other.say(&alice, "3", "elsewhere").await;
+    reads(&bob, &other, "elsewhere").await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     drop(held);
     until("it knows what it missed", async || {
         inbox.lock().unwrap().taken.contains(&"while away".to_owned()).then_some(())
     })
     .await;
-    // Another server is served, so that it is noted how far all are.
-    other.say(&alice, "3", "elsewhere").await;
-    reads(&bob, &other, "elsewhere").await;
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     a.restart().await;
     inbox.lock().unwrap().refuses = None;
