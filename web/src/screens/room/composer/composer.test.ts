@@ -50,9 +50,10 @@ describe("Markdown", () => {
     expect(await html("[a]: https://example.org/ **x**")).toContain("[a]:");
   });
   it("is quick with what is meant to be slow", async () => {
-    const before = performance.now();
+    // Of the processor's time: others may want it too.
+    const before = process.cpuUsage();
     for (const text of ["*".repeat(20_000), "[".repeat(20_000), "||".repeat(10_000), "> ".repeat(20_000) + "x"]) await html(text);
-    expect(performance.now() - before).toBeLessThan(4000);
+    expect(process.cpuUsage(before).user).toBeLessThan(4_000_000);
   });
 });
 
