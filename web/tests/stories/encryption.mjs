@@ -131,6 +131,23 @@ export const stories = {
     assert.deepEqual(ann.faults, []);
   },
 
+  "a message whose key has not come says so, and asks again": async ({ browser, salon }) => {
+    const ann = await arrive(browser, salon, "keyann", "/rooms", { size: "phone" });
+    const bob = await Person.register(salon.url, "keybob");
+    const room = await ann.person.createRoom({ preset: "private_chat", name: "No key", invite: [bob.id], initial_state: ENCRYPTED });
+    await bob.act(room, "join");
+    // Of a session that nobody has heard of.
+    const sealed = { algorithm: ENCRYPTED[0].content.algorithm, ciphertext: "AwgAEnACgAkLmt6qF84IK++J7UDH2Za1YVchHyprqTqsg", session_id: "pbbxmtFQI6uTDJRpxNqCMZsXLVAJZ/hvUnvGZyQIP6U", sender_key: "QJqoxPoHZqDYdYXEdHuTDgMDbCqBCrKMfKWBfBAwJW8", device_id: "NOWHERE" };
+    await ann.page.goto(roomPath(room));
+    await composer(ann.page).waitFor();
+    await bob.send(room, "m.room.encrypted", sealed);
+    await ann.page.getByText("The key of this message has not arrived yet.").waitFor();
+    await ann.page.getByRole("button", { name: "Ask again" }).click();
+    await ann.page.getByText("The key has not come yet.").waitFor();
+    assert.deepEqual(await axe(ann.page), []);
+    assert.deepEqual(ann.faults, []);
+  },
+
   "one tab has the keys, another says so and takes them": async ({ browser, salon }) => {
     const ann = await open(browser, salon);
     await register(ann.page, "enctabs");
