@@ -53,8 +53,9 @@ describe("Markdown", () => {
     // Of the processor's time: others may want it too.
     const before = process.cpuUsage();
     for (const text of ["*".repeat(20_000), "[".repeat(20_000), "||".repeat(10_000), "> ".repeat(20_000) + "x"]) await html(text);
-    expect(process.cpuUsage(before).user).toBeLessThan(4_000_000);
-  });
+    // What grows as it should takes a second or two, and a few on a machine that is busy; what doesn't takes minutes.
+    expect(process.cpuUsage(before).user).toBeLessThan(15_000_000);
+  }, 60_000);
 });
 
 describe("mentions", () => {
