@@ -23,9 +23,12 @@ async fn space(client: &TestClient, name: &str) -> String {
     create(client, body).await
 }
 
+/// Adds a child behind those that are there: what comes in the same millisecond would be ordered by chance.
 async fn add(client: &TestClient, space: &str, child: &str, via: &str) {
+    static ADDED: AtomicUsize = AtomicUsize::new(0);
+    let order = format!("{:08}", ADDED.fetch_add(1, Ordering::Relaxed));
     let path = format!("/v3/rooms/{}/state/m.space.child/{}", encode(space), encode(child));
-    client.put(&path, json!({ "via": [via] })).await.ok();
+    client.put(&path, json!({ "via": [via], "order": order })).await.ok();
 }
 
 async fn tree(client: &TestClient, space: &str) -> Vec<String> {

@@ -18,7 +18,10 @@ export interface Route {
 /** Told to the window, since the login page and the app behind it have each their own of this. */
 const MOVED = "salon:moved";
 
+const here = () => location.pathname + location.search;
+
 let route = $state.raw<Route>(read());
+let address = here();
 
 export const router = {
   get route(): Route {
@@ -42,8 +45,7 @@ function decode(segment: string): string {
 
 /** Goes to an address of ours. */
 export function go(path: string, options: { replace?: boolean } = {}): void {
-  const here = location.pathname + location.search;
-  if (path === here) return;
+  if (path === here()) return;
   history[options.replace ? "replaceState" : "pushState"]({ inside: true }, "", path);
   dispatchEvent(new Event(MOVED));
 }
@@ -52,6 +54,17 @@ export function go(path: string, options: { replace?: boolean } = {}): void {
 export function back(fallback: string): void {
   if ((history.state as { inside?: boolean } | null)?.inside) history.back();
   else go(fallback, { replace: true });
+}
+
+/** Has a step back close what lies over the page. Call what it returns when that is closed in another way. */
+export function closeByBack(close: () => void): () => void {
+  const popped = () => close();
+  history.pushState({ inside: true, over: true }, "");
+  window.addEventListener("popstate", popped, { once: true });
+  return () => {
+    window.removeEventListener("popstate", popped);
+    if ((history.state as { over?: boolean } | null)?.over) history.back();
+  };
 }
 
 export const paths = {
@@ -63,6 +76,9 @@ export const paths = {
 
 for (const event of ["popstate", MOVED]) {
   window.addEventListener(event, () => {
+    // A step back that only closes what lay over the page leads nowhere.
+    if (address === here()) return;
+    address = here();
     route = read();
   });
 }

@@ -99,6 +99,14 @@ export const stories = {
     await fingers.move([[200, 300]], [[200, 600]]);
     await viewer.waitFor({ state: "detached" });
     await composer(page).waitFor();
+    // Back closes it as well, and leads no further.
+    const address = page.url();
+    await timeline(page).getByRole("button", { name: /Open picture: two/ }).tap();
+    await viewer.waitFor();
+    await page.goBack();
+    await viewer.waitFor({ state: "detached" });
+    await composer(page).waitFor();
+    assert.equal(page.url(), address);
     assert.deepEqual(faults, []);
   },
 };
