@@ -56,14 +56,23 @@ export function back(fallback: string): void {
   else go(fallback, { replace: true });
 }
 
+/** Whether a step back is under way that only takes away what `closeByBack` had put there. */
+let leaving = false;
+
 /** Has a step back close what lies over the page. Call what it returns when that is closed in another way. */
 export function closeByBack(close: () => void): () => void {
-  const popped = () => close();
-  history.pushState({ inside: true, over: true }, "");
-  window.addEventListener("popstate", popped, { once: true });
+  const begin = () => {
+    history.pushState({ inside: true, over: true }, "");
+    window.addEventListener("popstate", close);
+  };
+  if (leaving) window.addEventListener("popstate", begin, { once: true });
+  else begin();
   return () => {
-    window.removeEventListener("popstate", popped);
-    if ((history.state as { over?: boolean } | null)?.over) history.back();
+    window.removeEventListener("popstate", begin);
+    window.removeEventListener("popstate", close);
+    if (!(history.state as { over?: boolean } | null)?.over) return;
+    leaving = true;
+    history.back();
   };
 }
 
@@ -76,6 +85,7 @@ export const paths = {
 
 for (const event of ["popstate", MOVED]) {
   window.addEventListener(event, () => {
+    leaving = false;
     // A step back that only closes what lay over the page leads nowhere.
     if (address === here()) return;
     address = here();
