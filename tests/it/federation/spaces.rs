@@ -1,5 +1,7 @@
 //! Spaces whose rooms are elsewhere, and moments that other servers remember.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::{Router, extract::Path, routing::get};
 use salon::net::{Ask, segment};
 use serde_json::{Value, json};
