@@ -11,6 +11,8 @@ export const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 39
 export async function launch() {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    // Without it, a machine whose locale is not set keeps no file under a name with an accent.
+    env: { LC_ALL: "C.UTF-8", ...process.env },
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
   });
 }
