@@ -116,9 +116,11 @@ pub(super) fn greet(
 ) -> Result<()> {
     let membership = |event: &StoredEvent| str::from_utf8(event.content()).map(Membership::of_content).ok();
     let is_join = event.type_json() == b"\"m.room.member\"" && membership(event) == Some(Membership::Join);
+    if !app.users.presence.is_enabled() || !is_join {
+        return Ok(());
+    }
     let before = meta.replaces.map(|number| view.event(number)).transpose()?;
-    let was_there = before.as_ref().and_then(membership) == Some(Membership::Join);
-    if !app.users.presence.is_enabled() || !is_join || was_there {
+    if before.as_ref().and_then(membership) == Some(Membership::Join) {
         return Ok(());
     }
     let key = event.state_key().unwrap_or_default();
