@@ -111,6 +111,10 @@ impl Rooms {
         }
         let membership = Membership::of_content(pdu.content().get());
         let _turn = self.ingest.turn(room).await;
+        // Meanwhile they may have come in.
+        if self.waits_outside(object)?.is_none() {
+            return Err(Error::forbidden("This user waits for nothing in that room."));
+        }
         self.note_own(room, user, membership, None)?.durable().await?;
         Ok(())
     }
