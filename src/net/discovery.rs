@@ -3,7 +3,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use hyper::http::{HeaderMap, Uri, header};
+use hyper::http::{HeaderMap, header};
 use quick_cache::sync::Cache;
 use ruma::{OwnedServerName, ServerName};
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{
     connect::{Connect, Target},
     dns::Dns,
-    https::{self, Fetch},
+    https,
 };
 use crate::clock::Clock;
 
@@ -23,8 +23,6 @@ const MAX_CACHED: usize = 10_000;
 const MAX_WELL_KNOWN: usize = 64 << 10;
 /// A `.well-known` is there after this time, redirects included, or not at all.
 const WELL_KNOWN_TIMEOUT: Duration = Duration::from_secs(10);
-/// Redirects that are followed.
-const MAX_REDIRECTS: usize = 5;
 const HOUR_MS: u64 = 60 * 60 * 1000;
 /// How long an answer holds that doesn't say so itself, at the least and at the most.
 const HOLDS_MS: (u64, u64, u64) = (24 * HOUR_MS, 5 * 60 * 1000, 48 * HOUR_MS);
@@ -38,6 +36,14 @@ pub struct Destination {
     pub certificate: String,
     /// Where to connect, the best first.
     pub targets: Vec<Target>,
+}
+
+impl Destination {
+    /// Where a name leads whose SRV records say so much; without any, to the port of federation.
+    pub(super) fn behind(host: &str, records: Option<Vec<Target>>) -> Self {
+        let targets = records.unwrap_or_else(|| vec![Target::Name(host.to_owned(), DEFAULT_PORT)]);
+        Self { certificate: host.to_owned(), targets }
+    }
 }
 
 /// Finds servers, and remembers their `.well-known`.
@@ -78,12 +84,8 @@ impl Discovery {
     }
 
     /// By SRV records of the name, or at the name itself.
-    pub async fn by_records(&self, host: &str) -> Destination {
-        let targets = match self.records(host).await {
-            Some((_, targets)) => targets,
-            None => vec![Target::Name(host.to_owned(), DEFAULT_PORT)],
-        };
-        Destination { certificate: host.to_owned(), targets }
+    async fn by_records(&self, host: &str) -> Destination {
+        Destination::behind(host, self.records(host).await.map(|(_, targets)| targets))
     }
 
     /// What SRV records of a name say, with the name of the service that has some.
@@ -123,33 +125,13 @@ impl Discovery {
             #[serde(rename = "m.server")]
             server: OwnedServerName,
         }
-        let start = format!("https://{host}/.well-known/matrix/server");
-        let mut uri: Uri = start.parse().map_err(|_| format!("{start} is no address"))?;
-        for _ in 0..=MAX_REDIRECTS {
-            let answer = https::get(&self.connect, Fetch { uri: &uri, max_answer: MAX_WELL_KNOWN }).await;
-            let answer = answer.map_err(|error| error.to_string())?;
-            match answer.status {
-                200 => {
-                    let body: Body = serde_json::from_slice(&answer.body)
-                        .map_err(|error| format!("{uri} does not hold {{\"m.server\": NAME}}: {error}"))?;
-                    return Ok((body.server, holds_ms(&answer.headers)));
-                }
-                301 | 302 | 303 | 307 | 308 => {
-                    uri = redirected(&uri, &answer.headers)
-                        .ok_or_else(|| format!("{uri} redirects to what is no HTTPS address"))?;
-                }
-                status => return Err(format!("{uri} answers with status {status}")),
-            }
-        }
-        Err(format!("more than {MAX_REDIRECTS} redirects"))
+        let address = format!("https://{host}/.well-known/matrix/server");
+        let (headers, body) = https::follow(&self.connect, &address).await.map_err(|error| error.to_string())?;
+        let body = https::read(body, MAX_WELL_KNOWN).await.map_err(|error| error.to_string())?;
+        let body: Body = serde_json::from_slice(&body)
+            .map_err(|error| format!("{address} does not hold {{\"m.server\": NAME}}: {error}"))?;
+        Ok((body.server, holds_ms(&headers)))
     }
-}
-
-/// Where a redirect leads, if that is by HTTPS again.
-pub(super) fn redirected(from: &Uri, headers: &HeaderMap) -> Option<Uri> {
-    let location = headers.get(header::LOCATION)?.to_str().ok()?;
-    let to = reqwest::Url::parse(&from.to_string()).ok()?.join(location).ok()?;
-    (to.scheme() == "https").then(|| to.as_str().parse().ok()).flatten()
 }
 
 /// How long an answer holds: what its headers say, within bounds.
@@ -209,18 +191,5 @@ mod tests {
         assert_eq!(holds_ms(&headers("max-age=99999999999999999999")), 24 * HOUR_MS);
         assert_eq!(holds_ms(&headers("max-age=9999999999")), 48 * HOUR_MS);
         assert_eq!(holds_ms(&headers("No-Store, max-age=7200")), 5 * 60 * 1000);
-    }
-
-    #[test]
-    fn redirects_lead_on_by_https_only() {
-        let from: Uri = "https://a.test/.well-known/matrix/server".parse().unwrap();
-        let to = |location: &str| {
-            let headers = HeaderMap::from_iter([(header::LOCATION, location.parse().unwrap())]);
-            redirected(&from, &headers).map(|uri| uri.to_string())
-        };
-        assert_eq!(to("/x").as_deref(), Some("https://a.test/x"));
-        assert_eq!(to("https://b.test/y").as_deref(), Some("https://b.test/y"));
-        assert_eq!(to("http://b.test/y"), None);
-        assert_eq!(to("file:///etc/passwd"), None);
     }
 }

@@ -13,28 +13,36 @@ use super::{
 /// The name that this program gives itself.
 pub(super) const USER_AGENT: &str = concat!("Salon/", env!("CARGO_PKG_VERSION"));
 
-/// Something that is fetched once, on a connection of its own.
-pub(super) struct Fetch<'a> {
-    pub uri: &'a Uri,
-    pub max_answer: usize,
+/// Redirects that are followed.
+const MAX_REDIRECTS: usize = 5;
+
+/// What stands at an address of HTTPS; redirects are followed, each looked at like the first. The caller bounds the time.
+pub(super) async fn follow(connect: &Connect, url: &str) -> Result<(HeaderMap, Incoming), NetError> {
+    let refused = || NetError::Address(url.to_owned());
+    let mut uri: Uri = url.parse().map_err(|_| refused())?;
+    for _ in 0..=MAX_REDIRECTS {
+        if uri.scheme_str() != Some("https") {
+            break;
+        }
+        let (head, body) = open(connect, &uri).await?.into_parts();
+        match head.status.as_u16() {
+            200 => return Ok((head.headers, body)),
+            301 | 302 | 303 | 307 | 308 => uri = redirected(&uri, &head.headers).ok_or_else(refused)?,
+            status => return Err(NetError::Status(status)),
+        }
+    }
+    Err(refused())
 }
 
-/// An answer with its headers.
-pub(super) struct Fetched {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-}
-
-/// Fetches an address by HTTPS. The caller bounds the time.
-pub(super) async fn get(connect: &Connect, fetch: Fetch<'_>) -> Result<Fetched, NetError> {
-    let (head, body) = open(connect, fetch.uri).await?.into_parts();
-    let body = read(body, fetch.max_answer).await?;
-    Ok(Fetched { status: head.status.as_u16(), headers: head.headers, body })
+/// Where a redirect leads, if that is by HTTPS again.
+fn redirected(from: &Uri, headers: &HeaderMap) -> Option<Uri> {
+    let location = headers.get(header::LOCATION)?.to_str().ok()?;
+    let to = reqwest::Url::parse(&from.to_string()).ok()?.join(location).ok()?;
+    (to.scheme() == "https").then(|| to.as_str().parse().ok()).flatten()
 }
 
 /// Asks for an address by HTTPS, on a connection that ends with the answer. The caller bounds the time.
-pub(super) async fn open(connect: &Connect, uri: &Uri) -> Result<Response<Incoming>, NetError> {
+async fn open(connect: &Connect, uri: &Uri) -> Result<Response<Incoming>, NetError> {
     let refused = || NetError::Address(uri.to_string());
     let host = uri.host().ok_or_else(refused)?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -75,4 +83,22 @@ pub(super) async fn read(mut body: Incoming, max: usize) -> Result<Bytes, NetErr
 /// A body that is at hand.
 pub(super) fn body(bytes: Vec<u8>) -> Full<Bytes> {
     Full::new(bytes.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_lead_on_by_https_only() {
+        let from: Uri = "https://a.test/.well-known/matrix/server".parse().unwrap();
+        let to = |location: &str| {
+            let headers = HeaderMap::from_iter([(header::LOCATION, location.parse().unwrap())]);
+            redirected(&from, &headers).map(|uri| uri.to_string())
+        };
+        assert_eq!(to("/x").as_deref(), Some("https://a.test/x"));
+        assert_eq!(to("https://b.test/y").as_deref(), Some("https://b.test/y"));
+        assert_eq!(to("http://b.test/y"), None);
+        assert_eq!(to("file:///etc/passwd"), None);
+    }
 }

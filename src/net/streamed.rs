@@ -2,19 +2,14 @@
 
 use hyper::{
     body::Incoming,
-    http::{HeaderMap, Uri, header},
+    http::{HeaderMap, header},
 };
 use ruma::ServerName;
 
 use super::{
-    NetError,
-    discovery::redirected,
-    https,
+    NetError, https,
     peers::{Ask, PeerError, Peers},
 };
-
-/// Redirects that are followed.
-const MAX_REDIRECTS: usize = 5;
 
 /// The head of an answer, and its body as it comes. The caller bounds its size and time.
 #[derive(Debug)]
@@ -64,21 +59,7 @@ impl Peers {
 
     /// Opens what stands at an address of HTTPS, unsigned; redirects are followed. The caller bounds the time.
     pub async fn open_url(&self, url: &str) -> Result<Streamed, NetError> {
-        let refused = |_| NetError::Address(url.to_owned());
-        let mut uri: Uri = url.parse().map_err(refused)?;
-        for _ in 0..=MAX_REDIRECTS {
-            if uri.scheme_str() != Some("https") {
-                break;
-            }
-            let (head, body) = https::open(&self.connect, &uri).await?.into_parts();
-            match head.status.as_u16() {
-                200 => return Ok(Streamed { headers: head.headers, body }),
-                301 | 302 | 303 | 307 | 308 => {
-                    uri = redirected(&uri, &head.headers).ok_or_else(|| NetError::Address(url.to_owned()))?;
-                }
-                status => return Err(NetError::Status(status)),
-            }
-        }
-        Err(NetError::Address(url.to_owned()))
+        let (headers, body) = https::follow(&self.connect, url).await?;
+        Ok(Streamed { headers, body })
     }
 }

@@ -89,13 +89,14 @@ impl Survey {
             self.good(format!("{name} says by itself where to connect: {}", listed(&destination.targets)));
             return destination;
         }
-        match self.discovery.records(name.host()).await {
+        let records = self.discovery.records(name.host()).await;
+        match &records {
             Some((service, targets)) => {
-                self.good(format!("SRV records of {service}._tcp.{} lead to {}", name.host(), listed(&targets)));
+                self.good(format!("SRV records of {service}._tcp.{} lead to {}", name.host(), listed(targets)));
             }
             None => self.good(format!("{} has no SRV records, so its port is 8448", name.host())),
         }
-        self.discovery.by_records(name.host()).await
+        Destination::behind(name.host(), records.map(|(_, targets)| targets))
     }
 
     /// The first address that a connection by TLS can be made to.
