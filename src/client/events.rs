@@ -33,7 +33,7 @@ pub async fn stream(
     session: Session,
     QueryParams(query): QueryParams<StreamQuery>,
 ) -> Result<RawJson> {
-    let mut request = StreamRequest {
+    let request = StreamRequest {
         from: query.from.as_deref().map(token).transpose()?,
         room: query.room_id,
         timeout: Duration::from_millis(query.timeout.unwrap_or(0)),
@@ -41,18 +41,7 @@ pub async fn stream(
     // With the user's rooms in memory, it is known who is to be told that they are there.
     joined_rooms(&app, session.user)?;
     let _syncing = app.users.presence.sync(&session, PresenceState::default());
-    let answer = tokio::select! {
-        answer = next_events(&app, &session, &request) => Some(answer),
-        () = app.stopped() => None,
-    };
-    let answer = match answer {
-        Some(answer) => answer,
-        None => {
-            request.timeout = Duration::ZERO;
-            next_events(&app, &session, &request).await
-        }
-    };
-    answer.map(RawJson)
+    next_events(&app, &session, &request).await.map(RawJson)
 }
 
 /// A token of the stream, or the end of a page of a room's history.

@@ -34,7 +34,7 @@ pub async fn get_sync(
     QueryParams(params): QueryParams<SyncParams>,
 ) -> Result<RawJson> {
     let bad_token = |error| Error::invalid_param(format!("`since`: {error}.")).because(error);
-    let mut request = Request {
+    let request = Request {
         since: params.since.as_deref().map(str::parse).transpose().map_err(bad_token)?,
         filter: find_filter(&app, &session, params.filter.as_deref())?,
         full_state: params.full_state,
@@ -44,18 +44,7 @@ pub async fn get_sync(
     // With the user's rooms in memory, it is known who is to be told that they are there.
     joined_rooms(&app, session.user)?;
     let _syncing = app.users.presence.sync(&session, params.set_presence);
-    let answer = tokio::select! {
-        answer = sync(&app, &session, &request) => Some(answer),
-        () = app.stopped() => None,
-    };
-    let answer = match answer {
-        Some(answer) => answer,
-        None => {
-            request.timeout = Duration::ZERO;
-            sync(&app, &session, &request).await
-        }
-    };
-    answer.map(RawJson)
+    sync(&app, &session, &request).await.map(RawJson)
 }
 
 /// A filter that is given whole, or by the ID that it was stored under.

@@ -104,7 +104,7 @@ enum News {
     Nothing(SyncToken),
 }
 
-/// Builds an answer until there is something to tell, or the time is over.
+/// Builds an answer until there is something to tell, the time is over, or the server stops.
 async fn until_news(
     app: &App,
     session: &Session,
@@ -141,14 +141,15 @@ async fn until_news(
         if waits && Arc::strong_count(&waker) > MAX_WAITING + 1 {
             return Err(Error::limit_exceeded(RETRY_MS));
         }
-        let woken = async {
-            tokio::select! {
-                () = notified => {}
-                () = app.store.wait_published(now.position), if wait.any_room => {}
-            }
-        };
-        if !waits || tokio::time::timeout_at(deadline, woken).await.is_err() {
+        if !waits {
             return Ok(News::Nothing(now));
+        }
+        tokio::select! {
+            biased;
+            () = notified => {}
+            () = app.store.wait_published(now.position), if wait.any_room => {}
+            () = tokio::time::sleep_until(deadline) => return Ok(News::Nothing(now)),
+            () = app.stopped() => return Ok(News::Nothing(now)),
         }
     }
 }
