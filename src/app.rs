@@ -181,7 +181,6 @@ impl App {
     }
 }
 
-/// How other servers are asked.
 /// How other servers are asked, by the configuration.
 pub fn peer_options(config: &Config) -> Result<PeerOptions, BuildError> {
     let federation = &config.federation;
