@@ -42,7 +42,7 @@ pub mod rows;
 pub mod search;
 pub mod select;
 pub mod servers;
-mod stripped;
+pub mod stripped;
 pub mod summary;
 mod third_party;
 pub mod timeline;

@@ -1,6 +1,9 @@
 //! The stripped state that comes with an invite or a knock, so that who gets it knows what room it is for
 //! (client-server API, "Stripped state").
 
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
 use super::{ahead::Ahead, view::ViewError};
 use crate::{
     event::{Pdu, StoredEvent, StrippedState},
@@ -34,6 +37,25 @@ pub(super) fn render(ahead: &Ahead<'_>, root: NodeHash, member: &Pdu) -> Result<
     push(&mut out, member);
     out.push(b']');
     Ok(out)
+}
+
+/// An event of stripped state.
+#[derive(Debug, Deserialize)]
+pub struct Told {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Its state key.
+    pub state_key: String,
+    /// Who is said to have sent it.
+    pub sender: String,
+    /// Its content.
+    pub content: Map<String, Value>,
+}
+
+/// Reads the stripped state of an invite or a knock; nothing if it is malformed.
+pub fn read(state: &[u8]) -> Vec<Told> {
+    serde_json::from_slice(state).unwrap_or_default()
 }
 
 fn push(out: &mut Vec<u8>, event: &Pdu) {

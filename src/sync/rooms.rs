@@ -20,6 +20,7 @@ use crate::{
         onlooker::{Ignored, Onlooker},
         render::Reader,
         rows::{Membership, OwnRoom},
+        stripped::{self, Told},
         view::own_rooms,
         visibility::Eyes,
     },
@@ -241,13 +242,7 @@ fn counts_all_anew(account_data: &AccountDataByRoom) -> bool {
 
 /// Who sent an invite, by its stripped state.
 fn sender_of_invite(stripped_state: &[u8], invited: &UserId) -> Option<OwnedUserId> {
-    #[derive(serde::Deserialize)]
-    struct Event {
-        r#type: String,
-        state_key: String,
-        sender: OwnedUserId,
-    }
-    let events: Vec<Event> = serde_json::from_slice(stripped_state).unwrap_or_default();
-    let is_invite = |event: &Event| event.r#type == "m.room.member" && event.state_key == invited.as_str();
-    events.into_iter().find(is_invite).map(|event| event.sender)
+    let is_invite = |event: &Told| event.event_type == "m.room.member" && event.state_key == invited.as_str();
+    let invite = stripped::read(stripped_state).into_iter().find(is_invite)?;
+    invite.sender.try_into().ok()
 }

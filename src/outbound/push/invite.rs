@@ -5,14 +5,13 @@
 use std::sync::Arc;
 
 use ruma::push::Action;
-use serde::Deserialize;
 
 use super::body::Names;
 use crate::{
     app::App,
     error::{Error, Result},
     push::{PushEvent, Surroundings},
-    rooms::{remote::Invited, rows::Membership},
+    rooms::{remote::Invited, rows::Membership, stripped},
 };
 
 /// An invite and how its user is to be told.
@@ -64,18 +63,11 @@ impl Invite {
 
     /// What the stripped state calls the sender and the room.
     pub fn names(&self) -> Names {
-        #[derive(Deserialize)]
-        struct Stripped {
-            #[serde(rename = "type")]
-            event_type: String,
-            state_key: String,
-            content: serde_json::Value,
-        }
-        let told: Vec<Stripped> = serde_json::from_slice(&self.invited.told).unwrap_or_default();
+        let told = stripped::read(&self.invited.told);
         let sender = self.invited.event.sender();
         let text = |event_type: &str, key: &str, field: &str| {
             let event = told.iter().find(|event| event.event_type == event_type && event.state_key == key)?;
-            event.content[field].as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned)
+            event.content.get(field)?.as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned)
         };
         Names {
             sender: text("m.room.member", &sender, "displayname"),

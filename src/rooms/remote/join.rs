@@ -21,6 +21,7 @@ use crate::{
         membership::Actor,
         restricted::{UNABLE_TO_AUTHORISE, UNABLE_TO_GRANT},
         rows::{Membership, Verdict},
+        stripped,
     },
 };
 
@@ -136,20 +137,12 @@ impl Rooms {
 
     /// The servers of those who told a user of a room that this server is not in: of who invited them first.
     pub(in crate::rooms) fn who_told(&self, room: RoomNum, user: UserNum) -> Result<Vec<OwnedServerName>> {
-        #[derive(Deserialize)]
-        struct Stripped {
-            sender: OwnedUserId,
-        }
-        let latest = self.store.latest();
-        let own = self.view(&latest, room).own(user)?;
-        let told: Vec<Stripped> = own
-            .and_then(|own| own.stripped_state)
-            .and_then(|told| serde_json::from_slice(&told).ok())
-            .unwrap_or_default();
+        let own = self.view(&self.store.latest(), room).own(user)?;
+        let told = own.and_then(|own| own.stripped_state).map(|state| stripped::read(&state)).unwrap_or_default();
         // The invite itself stands last; behind a knock, which is the user's own, are those who made the room what it is.
         let mut servers: Vec<OwnedServerName> = Vec::new();
-        for event in told.iter().rev() {
-            let server = event.sender.server_name();
+        for sender in told.iter().rev().filter_map(|event| <&UserId>::try_from(&*event.sender).ok()) {
+            let server = sender.server_name();
             if server != self.server_name && !servers.iter().any(|known| known == server) {
                 servers.push(server.to_owned());
             }

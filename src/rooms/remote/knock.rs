@@ -20,6 +20,7 @@ use crate::{
         ingest::{Outcome, verified_one},
         membership::Actor,
         rows::{Membership, OwnRoom},
+        stripped,
     },
 };
 
@@ -145,13 +146,7 @@ impl Rooms {
 
 /// The version of a room that the stripped state tells.
 fn version_told(own: &OwnRoom) -> Option<RoomVersionId> {
-    #[derive(Deserialize)]
-    struct Stripped {
-        #[serde(rename = "type")]
-        event_type: String,
-        content: serde_json::Value,
-    }
-    let told: Vec<Stripped> = serde_json::from_slice(own.stripped_state.as_ref()?).ok()?;
+    let told = stripped::read(own.stripped_state.as_deref()?);
     let create = told.into_iter().find(|event| event.event_type == "m.room.create")?;
-    create.content["room_version"].as_str()?.try_into().ok()
+    create.content.get("room_version")?.as_str()?.try_into().ok()
 }
