@@ -19,7 +19,7 @@ run: ## Build the server and start it on this machine
 	@scripts/setup
 	@$(CARGO) run -- $(ARGS)
 
-test: ## Run every check: format, lints, tests, real clients, a short crash test
+test: ## Run every check: format, lints, tests, real clients, another server, a short crash test
 	@scripts/test
 
 lint: ## Run rustfmt's and clippy's checks
